@@ -1,0 +1,72 @@
+//! The command tree: one file a command, each with its arguments, one function, and what it prints.
+
+mod check;
+mod init;
+mod inspect;
+mod screen;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use self::screen::Screen;
+
+/// Moves work with outside partners out of e-mail and into shared channels, each message exactly once.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The configuration file.
+    #[arg(long, global = true, default_value = "mailferry.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Print JSON, and nothing else, to standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Check(check::Args),
+    Inspect(inspect::Args),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All done; held mail is not an error. Exit code 0.
+    Done,
+    /// Something failed or does not add up; it was already said what. Exit code 1.
+    Failed,
+    /// The command line or the configuration is wrong; it was already said what. Exit code 2.
+    Misused,
+}
+
+/// Reads the command line, runs the command, and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let screen = Screen::new(cli.common.json);
+    let result = match &cli.command {
+        Command::Init(args) => init::run(args, &cli.common, &screen),
+        Command::Check(args) => check::run(args, &cli.common, &screen),
+        Command::Inspect(args) => inspect::run(args, &cli.common, &screen),
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Failed) => ExitCode::from(1),
+        Ok(Outcome::Misused) => ExitCode::from(2),
+        Err(error) => {
+            screen.error(&error);
+            ExitCode::from(1)
+        }
+    }
+}

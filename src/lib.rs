@@ -1,0 +1,58 @@
+//! # mailferry
+//!
+//! Mail comes from a **source**, is understood by **mail**, is remembered by the **ledger**, is allowed or held by
+//! **policy**, and is posted to a **destination**; a **partner** is the outside organisation whose correspondents share
+//! one channel with us.
+//!
+//! ## The path of one message: a straight line
+//!
+//! ```text
+//! source.scan(checkpoint) ──raw──▶ mail::parse ──Message──▶ vault.keep(raw) ──▶ ledger.admit(message, position, checkpoint)   ingest
+//!                                                                             │ identity, thread and route are settled here,
+//!                                                                             │ in ONE transaction, flushed
+//!                                                                             ▼
+//! ledger.next(channel) ──Crossing──▶ gates.judge ──Pass──▶ post::render ──▶ ledger.record(Attempted) flushed                 deliver
+//!                                                                             ▶ destination.post ──▶ ledger.record(Delivered) flushed
+//! ```
+//!
+//! - **One engine.** A backfill is *ingest to the end, then deliver to the end*.
+//! - **Nothing grows with the mailbox but the ledger and the vault on disk.** Ingest is a stream, delivery walks an index
+//!   ordered by channel and date.
+//! - **A dry run is the same program stopped before the first barrier**: `plan` runs ingest over a ledger whose writes
+//!   stay in memory.
+//! - Ingest understands on all cores and writes in batches; one thread owns the ledger's write side.
+//!
+//! ## Words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | message | one e-mail |
+//! | source, position, checkpoint | where mail comes from; where in it one message was seen; where to go on |
+//! | correspondent, partner | a person or list that we exchange mail with; an outside organisation |
+//! | thread | messages of one conversation; its root may be a message that we never saw |
+//! | destination, channel, post | where posts go; one place there; what is sent |
+//! | delivery, delivery key | one part of one message on its way to one channel; the digest that names it in every run |
+//! | crossing | one message on its way to one channel: its deliveries, in order |
+//! | receipt | the destination's proof: its own id of the post |
+//! | gate, verdict | one question that a message must pass; pass, hold (reason) or drop (reason) |
+//! | ledger, vault | what was seen and what was done about it; the raw messages, by digest, compressed |
+//!
+//! ## The rooms
+//!
+//! Arrows point down only, and the rooms beside each other never see each other:
+//! `main → cli → engine → {source, policy, ledger, vault, destination} → {mail, delivery, position, finding}`.
+//! [`config`] stands beside the engine: it turns what was written into the settings of the rooms below.
+//! `tests/it/tidy.rs` holds the table and fails where an arrow points up.
+
+pub mod cli;
+pub mod config;
+pub mod delivery;
+pub mod destination;
+pub mod engine;
+pub mod finding;
+pub mod ledger;
+pub mod mail;
+pub mod policy;
+pub mod position;
+pub mod source;
+pub mod vault;

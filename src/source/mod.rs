@@ -1,0 +1,178 @@
+//! Where mail comes from. A source is a stream: it sends what it finds, in order within each mailbox, and never holds a
+//! list of all messages.
+//!
+//! What a source must keep to:
+//! - **It never changes anything** at its origin.
+//! - **A checkpoint covers only what was sent before it**, in the same mailbox. The ledger stores it in the transaction
+//!   that admits those messages, so a run that is cut anywhere goes on without a gap.
+//! - **Nothing is skipped in silence**: a message that cannot be read is sent as [`Scanned::Unreadable`]. A failure of
+//!   the whole source, or of one mailbox, is an error or [`Scanned::MailboxFailed`]; never "nothing there".
+
+mod eml;
+pub mod imap;
+mod maildir;
+mod mbox;
+mod outlet;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::finding::Finding;
+use crate::position::{Checkpoint, Position, SourceName};
+
+pub use self::eml::EmlSource;
+pub use self::imap::ImapSource;
+pub use self::maildir::MaildirSource;
+pub use self::mbox::MboxSource;
+pub use self::outlet::{Closed, Inlet, Outlet, Parcel, outlet};
+
+/// The largest message that is read, in bytes. Larger ones are listed as unreadable: parsing holds a message and its
+/// decoded parts in memory, and no provider in use accepts mail of this size (Gmail 25 MB, Microsoft 365 150 MB).
+pub const MAX_MESSAGE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// What a source found.
+#[derive(Debug)]
+pub enum Scanned {
+    /// How much a mailbox holds that is still to come, for the progress bar. May come more than once; the last counts.
+    Expected {
+        /// The mailbox.
+        mailbox: String,
+        /// Messages still to come, where the source knows.
+        messages: Option<u64>,
+        /// Bytes still to come, where the source knows.
+        bytes: Option<u64>,
+    },
+    /// One raw message.
+    Message(Found),
+    /// A position whose message cannot be read.
+    Unreadable {
+        /// Where it is.
+        position: Position,
+        /// Why, as a sentence.
+        reason: String,
+        /// Where to go on once this is recorded.
+        checkpoint: Option<Checkpoint>,
+    },
+    /// The mailbox was read to its end; `checkpoint` is where the next run goes on.
+    MailboxDone {
+        /// The mailbox.
+        mailbox: String,
+        /// Where to go on.
+        checkpoint: Option<Checkpoint>,
+    },
+    /// The mailbox could not be read to its end; the others go on.
+    MailboxFailed {
+        /// The mailbox.
+        mailbox: String,
+        /// Why.
+        error: SourceError,
+    },
+}
+
+/// One raw message at one position.
+#[derive(Debug)]
+pub struct Found {
+    /// Where it was.
+    pub position: Position,
+    /// The message, byte for byte (an mbox's own quoting undone).
+    pub raw: Vec<u8>,
+    /// When the server or archive got it: INTERNALDATE, the date of an mbox's `From ` line.
+    pub internal_date: Option<DateTime<Utc>>,
+    /// Whether it stands in the mailbox of what we sent.
+    pub sent: Sent,
+    /// Where to go on once this message and all before it in this mailbox are admitted.
+    pub checkpoint: Option<Checkpoint>,
+    /// What was odd about its place, such as a doubtful mbox boundary.
+    pub notes: Vec<String>,
+}
+
+/// Whether a mailbox holds what we sent (SPECIAL-USE `\Sent`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It does.
+    Yes,
+    /// It does not, or nobody says so.
+    Unknown,
+}
+
+/// What is known of a source from earlier runs.
+pub trait Known: Send + Sync {
+    /// Where to go on in a mailbox.
+    fn checkpoint(&self, mailbox: &str) -> Option<Checkpoint>;
+    /// Whether this position was recorded before, readable or not.
+    fn has(&self, position: &Position) -> bool;
+}
+
+/// Why a source cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The server or file cannot be reached; trying again later may help.
+    #[error("{what} cannot be reached: {why}")]
+    Unreachable {
+        /// Host and port, or path.
+        what: String,
+        /// What the system said.
+        why: String,
+    },
+    /// TLS was refused or the certificate is not trusted.
+    #[error("{host} refuses a secure connection: {why}; check tls, port and ca_file")]
+    Tls {
+        /// The host.
+        host: String,
+        /// What TLS said.
+        why: String,
+    },
+    /// The login was refused.
+    #[error("{host} refuses the login of {username}: {why}; check username and password")]
+    Login {
+        /// The host.
+        host: String,
+        /// The user name.
+        username: String,
+        /// What the server said.
+        why: String,
+    },
+    /// There is no such mailbox, file or directory.
+    #[error("{what} does not exist{hint}")]
+    Missing {
+        /// What was asked for.
+        what: String,
+        /// What there is instead, beginning with `; `, or nothing.
+        hint: String,
+    },
+    /// The server or file said something that cannot be understood, or ended early.
+    #[error("{what} ended or answered badly: {why}")]
+    Broken {
+        /// What was read.
+        what: String,
+        /// What was seen.
+        why: String,
+    },
+    /// The receiving side is gone: the run is being stopped.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl From<Closed> for SourceError {
+    fn from(_: Closed) -> Self {
+        Self::Stopped
+    }
+}
+
+/// A source of mail.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Its name in the configuration.
+    fn name(&self) -> &SourceName;
+
+    /// Looks whether it can be read: login, mailboxes, files. Changes nothing.
+    async fn check(&self) -> Vec<Finding>;
+
+    /// Sends everything that is not yet known, to the end.
+    ///
+    /// # Errors
+    /// When the source as a whole cannot be read. What was sent before stands.
+    async fn scan(&self, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError>;
+}

@@ -1,0 +1,75 @@
+//! The bounded pipe from the sources to ingest: so many bytes in flight and no more, however large the messages are.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::Scanned;
+use crate::position::SourceName;
+
+/// Bytes that may be in flight between the sources and the ledger. Enough to keep all cores busy, small enough that ten
+/// sources do not add up; one larger message passes alone.
+pub(super) const MAX_BYTES_IN_FLIGHT: u32 = 32 * 1024 * 1024;
+
+/// Items that may wait in the pipe.
+const MAX_ITEMS_IN_FLIGHT: usize = 1024;
+
+/// The receiving side is gone: the run is being stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed;
+
+/// One thing on its way from a source, with its share of the bytes in flight; the share is given back when it is dropped.
+#[derive(Debug)]
+pub struct Parcel {
+    /// The source that sent it.
+    pub source: SourceName,
+    /// What it sent.
+    pub scanned: Scanned,
+    _share: OwnedSemaphorePermit,
+}
+
+/// The sending end, one for each source.
+#[derive(Clone, Debug)]
+pub struct Outlet {
+    source: SourceName,
+    sender: mpsc::Sender<Parcel>,
+    bytes: Arc<Semaphore>,
+}
+
+/// The receiving end.
+pub type Inlet = mpsc::Receiver<Parcel>;
+
+/// A new pipe; the function makes an outlet for a named source.
+pub fn outlet() -> (impl Fn(SourceName) -> Outlet, Inlet) {
+    let (sender, inlet) = mpsc::channel(MAX_ITEMS_IN_FLIGHT);
+    let bytes = Arc::new(Semaphore::new(MAX_BYTES_IN_FLIGHT as usize));
+    (move |source| Outlet { source, sender: sender.clone(), bytes: bytes.clone() }, inlet)
+}
+
+impl Outlet {
+    /// Sends one thing, waiting while too much is in flight.
+    ///
+    /// # Errors
+    /// [`Closed`] when nobody receives any more.
+    pub async fn send(&self, scanned: Scanned) -> Result<(), Closed> {
+        let share = self.bytes.clone().acquire_many_owned(weight(&scanned)).await.map_err(|_| Closed)?;
+        let parcel = Parcel { source: self.source.clone(), scanned, _share: share };
+        self.sender.send(parcel).await.map_err(|_| Closed)
+    }
+
+    /// The same from a thread that may block.
+    ///
+    /// # Errors
+    /// [`Closed`] when nobody receives any more.
+    pub fn send_blocking(&self, scanned: Scanned) -> Result<(), Closed> {
+        tokio::runtime::Handle::current().block_on(self.send(scanned))
+    }
+}
+
+/// The bytes that an item holds, capped so that a message larger than the whole pipe passes alone.
+fn weight(scanned: &Scanned) -> u32 {
+    match scanned {
+        Scanned::Message(found) => u32::try_from(found.raw.len()).unwrap_or(u32::MAX).clamp(1, MAX_BYTES_IN_FLIGHT),
+        Scanned::Expected { .. } | Scanned::Unreadable { .. } | Scanned::MailboxDone { .. } | Scanned::MailboxFailed { .. } => 1,
+    }
+}
