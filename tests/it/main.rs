@@ -9,4 +9,5 @@
 )]
 
 mod archives;
+mod mbox;
 mod support;
