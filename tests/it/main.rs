@@ -8,4 +8,6 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod archives;
+mod mbox;
 mod support;
