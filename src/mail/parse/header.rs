@@ -22,37 +22,38 @@ impl<'x> Headers<'x> {
     /// Splits a block of fields from the body that follows it. The block ends with an empty line, or before the first
     /// line that is no field (some mailers leave the empty line out).
     pub(super) fn split(entity: &'x [u8], notes: &mut Notes) -> (Self, &'x [u8]) {
-        let mut fields = Vec::new();
-        let mut at = 0;
+        let mut fields: Vec<Field<'x>> = Vec::new();
+        let (mut at, mut value_start) = (0, 0);
         loop {
             let rest = entity.get(at..).unwrap_or_default();
             let (line, length) = first_line(rest);
-            if length == 0 {
-                break;
-            }
             if line.is_empty() {
                 at += length;
                 break;
             }
-            let Some(colon) = name_length(line) else {
-                if is_envelope(line) || is_space(line.first()) {
-                    at += length;
-                    continue;
+            if let Some(colon) = name_length(line) {
+                let end = folded_length(rest);
+                if fields.len() >= bounds::HEADER_FIELDS || at + end > bounds::HEADER_BYTES {
+                    notes.add("headers cut: more than the bound");
+                    at += block_length(rest);
+                    break;
                 }
+                value_start = at + colon + 1;
+                fields.push(Field {
+                    name: rest.get(..colon).unwrap_or_default().trim_ascii_end(),
+                    value: rest.get(colon + 1..end).unwrap_or_default().trim_ascii(),
+                });
+                at += end;
+            } else if let Some(field) = fields.last_mut().filter(|field| field.value.ends_with(b";")) {
+                // The next parameter, on a line that lost its indentation.
+                at += length;
+                field.value = entity.get(value_start..at).unwrap_or_default().trim_ascii();
+            } else if is_envelope(line) || is_space(line.first()) {
+                at += length;
+            } else {
                 notes.add("the empty line after the headers is missing");
                 break;
-            };
-            let end = folded_length(rest);
-            if fields.len() >= bounds::HEADER_FIELDS || at + end > bounds::HEADER_BYTES {
-                notes.add("headers cut: more than the bound");
-                at += block_length(rest);
-                break;
             }
-            fields.push(Field {
-                name: rest.get(..colon).unwrap_or_default().trim_ascii_end(),
-                value: rest.get(colon + 1..end).unwrap_or_default().trim_ascii(),
-            });
-            at += end;
         }
         (Self { fields }, entity.get(at..).unwrap_or_default())
     }
@@ -97,12 +98,7 @@ fn first_line(bytes: &[u8]) -> (&[u8], usize) {
 fn folded_length(bytes: &[u8]) -> usize {
     let mut end = first_line(bytes).1;
     while is_space(bytes.get(end)) {
-        let (line, length) = first_line(bytes.get(end..).unwrap_or_default());
-        // A line of blanks alone would end the block for a reader that trims: it ends it here too.
-        if line.trim_ascii().is_empty() {
-            break;
-        }
-        end += length;
+        end += first_line(bytes.get(end..).unwrap_or_default()).1;
     }
     end
 }
@@ -152,6 +148,11 @@ mod tests {
         let (fields, body) = fields("From a@b Mon\nA: 1\r\n 2\r\nB : 3\n\nC: 4\n");
         assert_eq!(fields, [("A".into(), "1\r\n 2".into()), ("B".into(), "3".into())]);
         assert_eq!(body, "C: 4\n");
+    }
+
+    #[test]
+    fn a_parameter_that_lost_its_indentation_belongs_to_its_field() {
+        assert_eq!(fields("A: x;\nname=\"y\"\nB: 1\n\n").0, [("A".into(), "x;\nname=\"y\"".into()), ("B".into(), "1".into())]);
     }
 
     #[test]

@@ -126,12 +126,12 @@ fn uuencoded(body: &[u8]) -> Option<Vec<u8>> {
     for line in lines.map(<[u8]>::trim_ascii_end).take_while(|line| *line != b"end") {
         let Some((length, data)) = line.split_first() else { continue };
         let value = |byte: &u8| u32::from(byte.wrapping_sub(b' ') & 63);
-        let bytes = data.chunks(4).flat_map(|chunk| {
-            let group = (0..4).fold(0, |group, index| group << 6 | chunk.get(index).map_or(0, value));
-            let [_, first, second, third] = group.to_be_bytes();
-            [first, second, third]
-        });
-        out.extend(bytes.take(value(length) as usize));
+        let length = value(length) as usize;
+        // Blanks are digits of value 0, and mailers cut them off at the end of a line.
+        let mut digits = data.iter().map(value).chain(std::iter::repeat(0));
+        let groups = (0..length.div_ceil(3)).map(|_| digits.by_ref().take(4).fold(0, |group, digit| group << 6 | digit));
+        let bytes = groups.flat_map(|group| group.to_be_bytes().into_iter().skip(1));
+        out.extend(bytes.take(length));
     }
     Some(out)
 }
@@ -166,6 +166,7 @@ mod tests {
     #[test]
     fn uuencoded_parts_are_decoded() {
         assert_eq!(uuencoded(b"x\nbegin 644 a\n%:&5L;&\\\n`\nend\n").as_deref(), Some(b"hello".as_slice()));
+        assert_eq!(uuencoded(b"begin 644 a\n#80\nend\n").as_deref(), Some(b"a\0\0".as_slice()));
         assert_eq!(uuencoded(b"nothing"), None);
     }
 }
