@@ -23,7 +23,7 @@ impl<'x> Headers<'x> {
     /// line that is no field (some mailers leave the empty line out).
     pub(super) fn split(entity: &'x [u8], notes: &mut Notes) -> (Self, &'x [u8]) {
         let mut fields: Vec<Field<'x>> = Vec::new();
-        let (mut at, mut value_start) = (0, 0);
+        let (mut at, mut value_start, mut bytes_left) = (0, 0, bounds::HEADER_BYTES);
         loop {
             let rest = entity.get(at..).unwrap_or_default();
             let (line, length) = first_line(rest);
@@ -33,16 +33,19 @@ impl<'x> Headers<'x> {
             }
             if let Some(colon) = name_length(line) {
                 let end = folded_length(rest);
-                if fields.len() >= bounds::HEADER_FIELDS || at + end > bounds::HEADER_BYTES {
+                if fields.len() >= bounds::HEADER_FIELDS || end > bytes_left {
                     notes.add("headers cut: more than the bound");
+                }
+                if fields.len() >= bounds::HEADER_FIELDS || bytes_left <= colon {
                     at += block_length(rest);
                     break;
                 }
                 value_start = at + colon + 1;
                 fields.push(Field {
                     name: rest.get(..colon).unwrap_or_default().trim_ascii_end(),
-                    value: rest.get(colon + 1..end).unwrap_or_default().trim_ascii(),
+                    value: rest.get(colon + 1..end.min(bytes_left)).unwrap_or_default().trim_ascii(),
                 });
+                bytes_left = bytes_left.saturating_sub(end);
                 at += end;
             } else if let Some(field) = fields.last_mut().filter(|field| field.value.ends_with(b";")) {
                 // The next parameter, on a line that lost its indentation.
@@ -68,10 +71,10 @@ impl<'x> Headers<'x> {
         self.all(name).next()
     }
 
-    /// The value of a field that may stand only once (RFC 5322 3.6). Where it was repeated the first counts, as in the
-    /// mail programs that people read with, and a note says so.
+    /// The value of a field that may stand only once (RFC 5322 3.6). Where it was repeated the first that says something
+    /// counts, as in the mail programs that people read with, and a note says so.
     pub(super) fn only(&self, name: &str, notes: &mut Notes) -> Option<&'x [u8]> {
-        let mut values = self.all(name);
+        let mut values = self.all(name).filter(|value| !value.is_empty());
         let first = values.next();
         if values.next().is_some() {
             notes.add(format!("more than one {name} header: the first counts"));
@@ -167,5 +170,13 @@ mod tests {
         let (headers, body) = Headers::split(block.as_bytes(), &mut notes);
         assert_eq!((headers.fields.len(), body), (bounds::HEADER_FIELDS, b"body".as_slice()));
         assert_eq!(notes.into_vec(), ["headers cut: more than the bound"]);
+    }
+
+    #[test]
+    fn a_field_over_the_bound_is_cut_and_the_body_stays() {
+        let block = format!("A: 1\nB: {}\nC: 2\n\nbody", "x".repeat(bounds::HEADER_BYTES));
+        let (fields, body) = fields(&block);
+        assert_eq!(fields.iter().map(|(_, value)| value.len()).collect::<Vec<_>>(), [1, bounds::HEADER_BYTES - "A: 1\nB: ".len()]);
+        assert_eq!(body, "body");
     }
 }

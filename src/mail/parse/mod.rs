@@ -126,7 +126,8 @@ fn ids(value: &[u8], notes: &mut Notes) -> Vec<MessageId> {
     let mut rest: &str = &text;
     while let Some((_, tail)) = rest.split_once('<') {
         let Some((id, after)) = tail.split_once('>') else { break };
-        ids.extend(MessageId::parse(id));
+        // An id that was never closed ends where the next one begins.
+        ids.extend(id.split('<').filter_map(MessageId::parse));
         rest = after;
     }
     if ids.is_empty() && !text.contains('<') {

@@ -42,16 +42,18 @@ pub(super) fn base64(body: &[u8]) -> (Vec<u8>, bool) {
     (base64_leniently(body), is_whole)
 }
 
+/// Decodes what is left when others give up. A line of prose ends the data: a list put its footer there.
 fn base64_leniently(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len() / 4 * 3);
     let (mut group, mut digits) = (0_u32, 0);
-    for byte in body {
+    let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    for byte in lines.take_while(|line| !line.contains(&b' ')).flatten() {
         let value = match byte {
             b'A'..=b'Z' => byte - b'A',
             b'a'..=b'z' => byte - b'a' + 26,
             b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
+            b'+' => 62,
+            b'/' => 63,
             b'=' if digits >= 2 => break,
             _ => continue,
         };
@@ -148,6 +150,7 @@ mod tests {
             ("aGVsbG8", "hello", true),
             ("aGVs!bG8=", "hello", false),
             ("aGVsbG8=\n____\nfooter", "hello", false),
+            ("aGVsbG8h\n____\nDev mailing list\n", "hello!", false),
             ("", "", true),
         ] {
             assert_eq!(base64(text.as_bytes()), (bytes.as_bytes().to_vec(), is_whole), "{text}");

@@ -9,6 +9,9 @@ use super::charset;
 use super::notes::Notes;
 use super::transfer;
 
+/// How far the end of an encoded word is looked for. RFC 2047 2 allows 75 bytes, real ones have thousands.
+const WORD_BYTES: usize = 8 * 1024;
+
 /// A piece of a header value.
 enum Piece<'v> {
     /// As written.
@@ -104,7 +107,8 @@ fn read_word(value: &[u8]) -> Option<(Word<'_>, &[u8])> {
     if charset.is_empty() || charset.contains(char::is_whitespace) || !(is_base64 || encoding.eq_ignore_ascii_case(b"q")) {
         return None;
     }
-    let (data, end) = tail.split_at_checked(memmem::find(tail, b"?=")?)?;
+    let window = tail.get(..WORD_BYTES).unwrap_or(tail);
+    let (data, end) = tail.split_at_checked(memmem::find(window, b"?=")?)?;
     let charset = charset.split_once('*').map_or(charset, |(charset, _)| charset);
     Some((Word { charset, is_base64, data }, end.strip_prefix(b"?=")?))
 }
