@@ -10,4 +10,6 @@
 
 mod archives;
 mod mbox;
+mod parsing;
 mod support;
+mod threads;

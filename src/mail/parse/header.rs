@@ -54,7 +54,9 @@ impl<'x> Headers<'x> {
             } else if is_envelope(line) || is_space(line.first()) {
                 at += length;
             } else {
-                notes.add("the empty line after the headers is missing");
+                if !fields.is_empty() {
+                    notes.add("the empty line after the headers is missing");
+                }
                 break;
             }
         }
