@@ -214,7 +214,8 @@ fn split(text: &str, first: usize, rest: usize) -> Vec<String> {
         let cut = ["\n\n", "\n", " "].iter().find_map(|mark| head.rfind(mark).filter(|&at| at >= limit / 2)).unwrap_or(limit);
         let (piece, after) = left.split_at(cut);
         pieces.push(piece.trim_end().to_owned());
-        left = if cut == limit { after } else { after.trim_start_matches(['\n', ' ']) };
+        let lines = after.trim_start_matches('\n');
+        left = if lines.len() < after.len() { lines } else { after.strip_prefix(' ').unwrap_or(after) };
         if left.is_empty() {
             return pieces;
         }
@@ -232,7 +233,8 @@ mod tests {
         fn pieces_hold_the_text_whole_and_keep_their_bound(text in "([a-zä ]{0,12}[\n ]){0,60}[a-z]{1,90}", first in 5_usize..80, rest in 5_usize..80) {
             let pieces = split(&text, first, rest);
             for (n, piece) in pieces.iter().enumerate() {
-                prop_assert!(piece.chars().count() <= if n == 0 { first } else { rest });
+                let budget = if n == 0 { first } else { rest };
+                prop_assert!(piece.chars().count() <= budget);
             }
             let squeeze = |text: &str| text.split_whitespace().collect::<String>();
             prop_assert_eq!(squeeze(&pieces.concat()), squeeze(&text));
