@@ -101,10 +101,10 @@ impl Ledger {
     ///
     /// # Errors
     /// When the index cannot be read or written; then nothing of the batch is recorded.
-    pub fn admit(&self, batch: &[Admission]) -> Result<Vec<Admitted>, LedgerError> {
+    pub fn admit<'a>(&self, batch: impl IntoIterator<Item = &'a Admission>) -> Result<Vec<Admitted>, LedgerError> {
         let _writing = self.writing();
         let mut transaction = Overlay::new(self.store());
-        let admitted = batch.iter().map(|admission| admit_one(&mut transaction, admission)).collect::<Result<_, _>>()?;
+        let admitted = batch.into_iter().map(|admission| admit_one(&mut transaction, admission)).collect::<Result<_, _>>()?;
         self.store().apply(transaction.into_writes())?;
         self.store().barrier()?;
         Ok(admitted)
