@@ -24,6 +24,10 @@ const MAX_BATCH: usize = 512;
 
 /// Reads every source to its end.
 pub(super) async fn run(world: &Arc<World>, sources: &[Arc<dyn Source>]) -> anyhow::Result<IngestReport> {
+    let rerouted = world.reroute()?;
+    if rerouted > 0 {
+        world.watch.say(&format!("{rerouted} messages of earlier runs go to partners that are new in the configuration"));
+    }
     world.watch.stage(Stage::Ingest);
     let (outlet_of, inlet) = outlet();
     let mut scans = JoinSet::new();

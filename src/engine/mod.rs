@@ -8,6 +8,7 @@ mod lane;
 pub mod plan;
 mod prepared;
 mod reconsider;
+mod reroute;
 mod stop;
 mod understand;
 mod watch;

@@ -1,7 +1,7 @@
 //! The dry run: what a backfill would post, hold and drop, by partner and reason, with sizes and the time that the real
 //! rate limits cost. Ingest runs over a ledger whose writes stay in memory, and nothing is kept or posted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -217,10 +217,8 @@ impl World {
                 End::Routed => {}
                 End::Unmapped => {
                     plan.unmapped += 1;
-                    let ours = &self.config.directory.organisation().domains;
-                    let outside = record.audience.iter().filter_map(|address| address.domain());
-                    let outside: std::collections::BTreeSet<&str> =
-                        outside.filter(|domain| !ours.iter().any(|own| own == domain)).collect();
+                    let outside = record.audience.iter().filter(|address| self.is_outsider(address));
+                    let outside: BTreeSet<&str> = outside.filter_map(|address| address.domain()).collect();
                     outside.into_iter().for_each(|domain| *domains.entry(domain.to_owned()).or_default() += 1);
                 }
             }

@@ -85,19 +85,13 @@ pub(super) fn parcel(world: &World, parcel: &mut Parcel, now: DateTime<Utc>) -> 
 
 /// How a message ends, and the channels that it goes to.
 fn ending(world: &World, message: &Message) -> (End, Vec<Bound>) {
-    let directory = &world.config.directory;
-    match route(directory, message) {
-        Route::Internal => (End::Internal, Vec::new()),
-        Route::Unmapped(_) => (End::Unmapped, Vec::new()),
-        Route::Unreadable(reason) => (End::Held(reason), Vec::new()),
-        Route::Partners(names) => {
-            let partners = names.iter().filter_map(|name| directory.partner(name));
-            let bound = partners.map(|partner| Bound {
-                partner: partner.name.clone(),
-                destination: partner.destination.clone(),
-                channel: partner.channel.clone(),
-            });
-            (End::Routed, bound.collect())
-        }
-    }
+    let route = route(&world.config.directory, message);
+    let bound_for = world.bound_for(&route);
+    let end = match route {
+        Route::Internal => End::Internal,
+        Route::Unmapped(_) => End::Unmapped,
+        Route::Unreadable(reason) => End::Held(reason),
+        Route::Partners(_) => End::Routed,
+    };
+    (end, bound_for)
 }
