@@ -8,4 +8,6 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod configuration;
+mod policy;
 mod support;
