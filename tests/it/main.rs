@@ -9,4 +9,6 @@
 )]
 
 mod ledger;
+mod configuration;
+mod policy;
 mod support;
