@@ -11,4 +11,5 @@
 mod ledger;
 mod configuration;
 mod policy;
+mod archives;
 mod support;
