@@ -12,4 +12,5 @@ mod ledger;
 mod configuration;
 mod policy;
 mod archives;
+mod archive;
 mod support;
