@@ -12,7 +12,7 @@ use crate::config::Secrets;
 pub(super) struct Args {}
 
 pub(super) fn run(_args: &Args, common: &Common, screen: &Screen) -> anyhow::Result<Outcome> {
-    let Some(config) = session::configuration(common, screen, Secrets::Sources)? else { return Ok(Outcome::Misused) };
+    let Some(config) = session::configuration(common, screen, Secrets::OfSources)? else { return Ok(Outcome::Misused) };
     let sources = session::sources(&config);
     let world = session::world(config, Needs::Reading, "plan", Progress::new())?;
     let runtime = session::runtime()?;

@@ -8,9 +8,9 @@
     reason = "tests stop at the first surprise"
 )]
 
-mod ledger;
-mod configuration;
-mod policy;
-mod archives;
 mod archive;
+mod archives;
+mod configuration;
+mod ledger;
+mod policy;
 mod support;

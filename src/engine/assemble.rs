@@ -1,0 +1,31 @@
+//! Settings → sources and destinations.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::{DestinationConfig, DestinationKind, SourceConfig, SourceKind};
+use crate::destination::{ArchiveDestination, Destination, Failure, SlackDestination};
+use crate::source::{EmlSource, ImapSource, MaildirSource, MboxSource, Source};
+
+/// The source of a configuration; its mailboxes are named relative to `base`.
+pub fn source(config: &SourceConfig, base: &Path) -> Arc<dyn Source> {
+    let (name, base) = (config.name.clone(), base.to_path_buf());
+    match &config.kind {
+        SourceKind::Imap(settings) => Arc::new(ImapSource::new(name, settings.clone())),
+        SourceKind::Mbox(path) => Arc::new(MboxSource::new(name, path.clone(), base)),
+        SourceKind::Maildir(path) => Arc::new(MaildirSource::new(name, path.clone(), base)),
+        SourceKind::Eml(path) => Arc::new(EmlSource::new(name, path.clone(), base)),
+    }
+}
+
+/// The destination of a configuration.
+///
+/// # Errors
+/// When it cannot be set up on this machine.
+pub fn destination(config: &DestinationConfig) -> Result<Arc<dyn Destination>, Failure> {
+    let name = config.name.clone();
+    Ok(match &config.kind {
+        DestinationKind::Slack(settings) => Arc::new(SlackDestination::new(name, settings.clone())?),
+        DestinationKind::Archive(settings) => Arc::new(ArchiveDestination::new(name, settings.clone())?),
+    })
+}
