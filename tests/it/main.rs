@@ -10,6 +10,7 @@
 
 mod archive;
 mod archives;
+mod backfill;
 mod configuration;
 mod ledger;
 mod policy;
