@@ -9,4 +9,5 @@
 )]
 
 mod archive;
+mod archive_page;
 mod support;

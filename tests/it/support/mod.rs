@@ -1,2 +1,3 @@
 //! The worlds that the tests run in.
 pub(crate) mod archives;
+pub(crate) mod chromium;
