@@ -14,4 +14,5 @@ mod backfill;
 mod configuration;
 mod ledger;
 mod policy;
+mod archive_page;
 mod support;

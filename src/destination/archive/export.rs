@@ -15,6 +15,7 @@ use super::channel::Channel;
 use super::durable::{Drafts, failure, make_directory, sync_directory};
 use super::entry::Line;
 use super::message::Message;
+use super::page;
 use super::people::{People, User};
 use super::place::Place;
 use crate::destination::{Failure, Visibility};
@@ -31,6 +32,10 @@ pub(super) struct Export<'a> {
     pub(super) drafts: &'a Drafts,
     /// The id of the team that it is of.
     pub(super) team: &'a str,
+    /// The name of the organisation.
+    pub(super) organisation: &'a str,
+    /// The domains of our own side, as far as they are known.
+    pub(super) own_domains: &'a BTreeSet<String>,
 }
 
 /// An element of `channels.json`.
@@ -64,7 +69,8 @@ impl Export<'_> {
             Some((rendering, bytes)) if rendering == RENDERING.to_string() => bytes.parse().unwrap_or(0),
             _ => 0,
         };
-        let is_whole = || channel.catalogue().days().iter().all(|day| self.day_file(channel, *day).exists());
+        let is_whole =
+            || channel.catalogue().days().iter().all(|day| self.day_file(channel, *day).exists()) && page::is_whole(self, channel);
         if bytes <= channel.journal_len() && is_whole() { bytes } else { 0 }
     }
 
