@@ -18,6 +18,8 @@ use super::table::Table;
 pub enum Secrets {
     /// They are: from the environment, from files, from commands.
     Read,
+    /// Those of the sources are; those of the destinations are left empty: a dry run reads and does not post.
+    OfSources,
     /// They are not, since the command does without: each is left empty. How they are written is checked all the same.
     Skip,
 }
@@ -60,7 +62,7 @@ pub(super) fn secret(table: &mut Table<'_>, key: &'static str, env: &str, settin
     };
     match setting.secrets {
         Secrets::Skip => Some(SecretString::from("")),
-        Secrets::Read => match read(&secret, setting.base).and_then(|text| single_line(&text)) {
+        Secrets::Read | Secrets::OfSources => match read(&secret, setting.base).and_then(|text| single_line(&text)) {
             Ok(secret) => Some(secret),
             Err(why) => {
                 table.complaints.add(&given.place, why);

@@ -1,14 +1,14 @@
-//! From settings to the things that they describe: sources, destinations, channels.
+//! Settings → sources, destinations and channels.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{DestinationConfig, DestinationKind, SourceConfig, SourceKind};
-use crate::destination::{ArchiveDestination, ChannelSpec, Destination, Failure, SlackDestination};
-use crate::policy::Partner;
+use crate::config::{Config, DestinationConfig, DestinationKind, SourceConfig, SourceKind};
+use crate::delivery::{ChannelName, DestinationName};
+use crate::destination::{ArchiveDestination, ChannelSpec, Destination, Failure, SlackDestination, Visibility};
 use crate::source::{EmlSource, ImapSource, MaildirSource, MboxSource, Source};
 
-/// The source that was configured. Its mailboxes are named relative to `base`, the directory of the configuration.
+/// The source of a configuration; its mailboxes are named relative to `base`.
 pub fn source(config: &SourceConfig, base: &Path) -> Arc<dyn Source> {
     let (name, base) = (config.name.clone(), base.to_path_buf());
     match &config.kind {
@@ -19,7 +19,7 @@ pub fn source(config: &SourceConfig, base: &Path) -> Arc<dyn Source> {
     }
 }
 
-/// The destination that was configured.
+/// The destination of a configuration.
 ///
 /// # Errors
 /// When it cannot be set up on this machine.
@@ -31,11 +31,15 @@ pub fn destination(config: &DestinationConfig) -> Result<Arc<dyn Destination>, F
     })
 }
 
-/// The channel of a partner, as its destination should have it.
-pub fn channel(partner: &Partner, destination: &DestinationConfig) -> ChannelSpec {
+/// A channel as the configuration wants it. Private where it no longer speaks of it: nobody sees more by mistake.
+pub fn channel(config: &Config, destination: &DestinationName, name: &ChannelName) -> ChannelSpec {
+    let wanted = config.destinations.iter().find(|wanted| &wanted.name == destination);
+    let partner =
+        config.directory.partners().iter().find(|partner| &partner.channel == name && &partner.destination == destination);
+    let ours = &config.directory.organisation().name;
     ChannelSpec {
-        name: partner.channel.clone(),
-        visibility: destination.visibility,
-        purpose: format!("Our work with {}, moved out of e-mail", partner.name),
+        name: name.clone(),
+        visibility: wanted.map_or(Visibility::Private, |wanted| wanted.visibility),
+        purpose: partner.map_or_else(String::new, |theirs| format!("Work of {ours} with {}, moved here from e-mail", theirs.name)),
     }
 }

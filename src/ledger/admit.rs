@@ -10,7 +10,7 @@ use super::threads::Threads;
 use super::{Ledger, LedgerError, decode, encode};
 use crate::delivery::{ChannelName, DestinationName, PartnerName};
 use crate::mail::thread::{Links, place};
-use crate::mail::{Address, MessageId};
+use crate::mail::{Address, Digest, MessageId, MessageKey};
 use crate::position::{Checkpoint, Position, SourceName};
 
 /// One thing for the ledger, in the order in which its source sent it.
@@ -101,13 +101,64 @@ impl Ledger {
     ///
     /// # Errors
     /// When the index cannot be read or written; then nothing of the batch is recorded.
-    pub fn admit(&self, batch: &[Admission]) -> Result<Vec<Admitted>, LedgerError> {
+    pub fn admit<'a>(&self, batch: impl IntoIterator<Item = &'a Admission>) -> Result<Vec<Admitted>, LedgerError> {
         let _writing = self.writing();
         let mut transaction = Overlay::new(self.store());
-        let admitted = batch.iter().map(|admission| admit_one(&mut transaction, admission)).collect::<Result<_, _>>()?;
+        let admitted = batch.into_iter().map(|admission| admit_one(&mut transaction, admission)).collect::<Result<_, _>>()?;
         self.store().apply(transaction.into_writes())?;
         self.store().barrier()?;
         Ok(admitted)
+    }
+
+    /// Takes messages that were admitted before to partners that the configuration names only now. A message that already
+    /// goes to a partner is left alone, whatever its channel is called today: nothing is posted anew. Durable when it
+    /// returns. Returns how many messages got a new way.
+    ///
+    /// # Errors
+    /// When the index cannot be read or written.
+    pub fn reroute(&self, routes: &[(MessageKey, Vec<Bound>)]) -> Result<u64, LedgerError> {
+        let _writing = self.writing();
+        let mut transaction = Overlay::new(self.store());
+        let mut rerouted = 0;
+        for (key, bound_for) in routes {
+            let mut record = self.message(key)?;
+            let mut taken = Vec::new();
+            for id in &record.crossings {
+                taken.push(self.crossing(id)?.partner);
+            }
+            let new: Vec<&Bound> = bound_for.iter().filter(|bound| !taken.contains(&bound.partner)).collect();
+            if new.is_empty() {
+                continue;
+            }
+            rerouted += 1;
+            record.end = End::Routed;
+            for bound in new {
+                record.crossings.push(put_crossing(&mut transaction, *key, record.date, bound)?);
+            }
+            transaction.put(keys::message(key), encode(&record)?);
+        }
+        self.store().apply(transaction.into_writes())?;
+        self.store().barrier()?;
+        Ok(rerouted)
+    }
+
+    /// The digest of the partners by which all messages are routed, once [`Ledger::routed_by`] was called.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn routing(&self) -> Result<Option<Digest>, LedgerError> {
+        self.store().get(keys::table::ROUTING)?.map(|bytes| decode(&bytes)).transpose()
+    }
+
+    /// Records by which partners all messages are routed.
+    ///
+    /// # Errors
+    /// When the index cannot be written.
+    pub fn routed_by(&self, routing: &Digest) -> Result<(), LedgerError> {
+        let _writing = self.writing();
+        let mut transaction = Overlay::new(self.store());
+        transaction.put(keys::table::ROUTING.to_vec(), encode(routing)?);
+        self.store().apply(transaction.into_writes())
     }
 
     /// Records how the scan of a source ended. Durable with the next barrier: a lost entry only says `incomplete`.
@@ -176,12 +227,8 @@ fn admit_message(transaction: &mut Overlay<'_>, candidate: &Candidate) -> Result
         return Ok(Admitted::Duplicate);
     }
     let thread = place(&candidate.links, &mut Threads(transaction))?;
-    let crossings: Vec<CrossingId> = candidate.bound_for.iter().map(|bound| crossing_id(candidate, bound)).collect();
-    for (id, bound) in crossings.iter().zip(&candidate.bound_for) {
-        let crossing = Crossing::planned(id.clone(), bound.partner.clone(), candidate.date);
-        transaction.put(keys::queue(id, candidate.date), Vec::new());
-        transaction.put(keys::crossing(id), encode(&crossing)?);
-    }
+    let bound_for = candidate.bound_for.iter();
+    let crossings = bound_for.map(|bound| put_crossing(transaction, key, candidate.date, bound)).collect::<Result<_, _>>()?;
     let record = MessageRecord {
         vault: candidate.vault.clone(),
         thread,
@@ -201,6 +248,16 @@ fn admit_message(transaction: &mut Overlay<'_>, candidate: &Candidate) -> Result
     Ok(Admitted::New)
 }
 
-fn crossing_id(candidate: &Candidate, bound: &Bound) -> CrossingId {
-    CrossingId { message: candidate.links.key, destination: bound.destination.clone(), channel: bound.channel.clone() }
+/// Plans the way of a message to a channel.
+fn put_crossing(
+    transaction: &mut Overlay<'_>,
+    message: MessageKey,
+    date: DateTime<Utc>,
+    bound: &Bound,
+) -> Result<CrossingId, LedgerError> {
+    let id = CrossingId { message, destination: bound.destination.clone(), channel: bound.channel.clone() };
+    let crossing = Crossing::planned(id.clone(), bound.partner.clone(), date);
+    transaction.put(keys::queue(&id, date), Vec::new());
+    transaction.put(keys::crossing(&id), encode(&crossing)?);
+    Ok(id)
 }

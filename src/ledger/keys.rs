@@ -12,6 +12,7 @@ use crate::position::{Position, SourceName};
 /// The tables.
 pub(super) mod table {
     pub(in crate::ledger) const FORMAT: &[u8] = b"F";
+    pub(in crate::ledger) const ROUTING: &[u8] = b"D";
     pub(in crate::ledger) const MESSAGE: &[u8] = b"M";
     pub(in crate::ledger) const POSITION: &[u8] = b"P";
     pub(in crate::ledger) const CHECKPOINT: &[u8] = b"C";

@@ -20,6 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tempfile::TempDir;
 
 use self::lock::StateLock;
 use self::store::{Overlay, Scratch, Store};
@@ -76,6 +77,7 @@ pub struct Ledger {
     store: Box<dyn Store>,
     write: Mutex<()>,
     _lock: Option<StateLock>,
+    _aside: Option<TempDir>,
 }
 
 impl std::fmt::Debug for Ledger {
@@ -96,7 +98,23 @@ impl Ledger {
         std::fs::create_dir_all(state).map_err(storage)?;
         let lock = StateLock::take(state, holder, at)?;
         let store = sled::SledStore::open(&lock::index_dir(state))?;
-        let ledger = Self { store: Box::new(store), write: Mutex::new(()), _lock: Some(lock) };
+        let ledger = Self { store: Box::new(store), write: Mutex::new(()), _lock: Some(lock), _aside: None };
+        ledger.settle_format()?;
+        Ok(ledger)
+    }
+
+    /// Opens a copy of the ledger, made aside: not one byte of the state directory changes, whatever the index does when
+    /// it is opened. The copy is removed with the ledger.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`]; and when the copy cannot be made.
+    pub fn open_copy(state: &Path) -> Result<Self, LedgerError> {
+        let lock = StateLock::take_silently(state)?;
+        let aside = copy_aside(&lock::index_dir(state)).map_err(|error| {
+            LedgerError::Storage(format!("{} cannot be copied aside: {error}", lock::index_dir(state).display()))
+        })?;
+        let store = sled::SledStore::open(aside.path())?;
+        let ledger = Self { store: Box::new(store), write: Mutex::new(()), _lock: lock, _aside: Some(aside) };
         ledger.settle_format()?;
         Ok(ledger)
     }
@@ -108,8 +126,8 @@ impl Ledger {
 
     /// A ledger whose writes stay in memory, over nothing or over another ledger, which is only read: for a dry run.
     pub fn scratch(base: Option<Self>) -> Self {
-        let (base, lock) = base.map_or((None, None), |base| (Some(base.store), base._lock));
-        Self { store: Box::new(Scratch::over(base)), write: Mutex::new(()), _lock: lock }
+        let (base, lock, aside) = base.map_or((None, None, None), |base| (Some(base.store), base._lock, base._aside));
+        Self { store: Box::new(Scratch::over(base)), write: Mutex::new(()), _lock: lock, _aside: aside }
     }
 
     /// Where to go on in a mailbox.
@@ -158,6 +176,21 @@ impl Ledger {
             }
         }
     }
+}
+
+/// A copy of a directory of files and directories.
+fn copy_aside(dir: &Path) -> std::io::Result<TempDir> {
+    let aside = tempfile::Builder::new().prefix("mailferry-").tempdir()?;
+    for entry in walkdir::WalkDir::new(dir).min_depth(1) {
+        let entry = entry?;
+        let to = aside.path().join(entry.path().strip_prefix(dir).unwrap_or(entry.path()));
+        if entry.file_type().is_dir() {
+            std::fs::create_dir(to)?;
+        } else {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(aside)
 }
 
 fn encode(value: &impl Serialize) -> Result<Vec<u8>, LedgerError> {

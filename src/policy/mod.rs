@@ -6,7 +6,7 @@ mod provider;
 mod route;
 
 pub use self::partner::{Claimant, Directory, DirectoryError, Organisation, Partner, Party, Trust};
-pub use self::route::{Route, route};
+pub use self::route::{Route, route, route_of};
 
 use serde::{Deserialize, Serialize};
 

@@ -26,7 +26,12 @@ pub enum Route {
 
 /// The route of a message.
 pub fn route(directory: &Directory, message: &Message) -> Route {
-    let mut audience = message.audience().map(|correspondent| &correspondent.address).filter(|a| a.domain().is_some()).peekable();
+    route_of(directory, message.audience().map(|correspondent| &correspondent.address))
+}
+
+/// The route of a message with this audience (its From, To and Cc).
+pub fn route_of<'a>(directory: &Directory, audience: impl Iterator<Item = &'a Address>) -> Route {
+    let mut audience = audience.filter(|address| address.domain().is_some()).peekable();
     if audience.peek().is_none() {
         let text = "nobody can be read from its From, To and Cc: look at the raw message";
         return Route::Unreadable(Reason::new("audience", text));

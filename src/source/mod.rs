@@ -9,10 +9,14 @@
 //!   the whole source, or of one mailbox, is an error or [`Scanned::MailboxFailed`]; never "nothing there".
 
 mod eml;
+mod holds;
 pub mod imap;
 mod maildir;
 mod mbox;
 mod outlet;
+mod place;
+pub mod read;
+mod tree;
 
 use std::sync::Arc;
 
@@ -25,7 +29,7 @@ use crate::position::{Checkpoint, Position, SourceName};
 pub use self::eml::EmlSource;
 pub use self::imap::ImapSource;
 pub use self::maildir::MaildirSource;
-pub use self::mbox::MboxSource;
+pub use self::mbox::{MboxEntry, MboxReader, MboxSource};
 pub use self::outlet::{Closed, Inlet, Outlet, Parcel, outlet};
 
 /// The largest message that is read, in bytes. Larger ones are listed as unreadable: parsing holds a message and its

@@ -8,6 +8,9 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod archive;
+mod archives;
 mod configuration;
+mod ledger;
 mod policy;
 mod support;

@@ -1,1 +1,2 @@
 //! The worlds that the tests run in.
+pub(crate) mod archives;

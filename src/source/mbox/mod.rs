@@ -1,5 +1,10 @@
 //! Mbox.
 
+mod boundary;
+mod envelope;
+mod reader;
+mod window;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +13,9 @@ use async_trait::async_trait;
 use super::{Known, Outlet, Source, SourceError};
 use crate::finding::Finding;
 use crate::position::SourceName;
+
+pub(in crate::source) use self::envelope::begins_mbox;
+pub use self::reader::{MboxEntry, MboxReader};
 
 /// A source of kind `mbox`.
 #[derive(Clone, Debug)]
