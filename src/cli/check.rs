@@ -1,15 +1,14 @@
 //! `mailferry check`: whether the configuration holds, and whether the world lets us do what it says. Changes nothing.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
-use anyhow::Context;
 use futures_util::future::join_all;
+use rustix::fs::{Access, access};
 use serde_json::json;
 
-use super::{Common, Outcome, Screen};
-use crate::config::{self, Config, DestinationConfig, Secrets, SourceConfig};
+use super::{Common, Outcome, Screen, session};
+use crate::config::{Config, DestinationConfig, Secrets, SourceConfig};
 use crate::engine::assemble;
 use crate::finding::{Finding, State};
 use crate::policy::{NdaRule, UnverifiedSenders};
@@ -19,16 +18,8 @@ use crate::policy::{NdaRule, UnverifiedSenders};
 pub(super) struct Args {}
 
 pub(super) fn run(_args: &Args, common: &Common, screen: &Screen) -> anyhow::Result<Outcome> {
-    let config = match config::load(&common.config, Secrets::Read) {
-        Ok(config) => config,
-        Err(error) => {
-            screen.json(&json!({ "complaints": error.complaints }))?;
-            screen.line(error)?;
-            return Ok(Outcome::Misused);
-        }
-    };
-    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-    let findings = runtime.block_on(findings(&config));
+    let Some(config) = session::configuration(common, screen, Secrets::Read)? else { return Ok(Outcome::Misused) };
+    let findings = session::runtime()?.block_on(findings(&config));
     screen.json(&json!({ "findings": findings }))?;
     findings.iter().try_for_each(|finding| screen.line(line(finding)))?;
     Ok(if findings.iter().any(Finding::is_refused) { Outcome::Failed } else { Outcome::Done })
@@ -60,7 +51,7 @@ async fn check_source(source: &SourceConfig, base: &Path) -> Vec<Finding> {
 
 async fn check_destination(config: &DestinationConfig, all: &Config) -> Vec<Finding> {
     let theirs = all.directory.partners().iter().filter(|partner| partner.destination == config.name);
-    let channels: Vec<_> = theirs.map(|partner| assemble::channel(partner, config)).collect();
+    let channels: Vec<_> = theirs.map(|partner| assemble::channel(all, &config.name, &partner.channel)).collect();
     match assemble::destination(config) {
         Ok(destination) => destination.check(&channels).await,
         Err(failure) => {
@@ -90,26 +81,21 @@ fn remarks(config: &Config) -> Vec<Finding> {
     remarks
 }
 
-/// Whether the state directory can be written. A file that is made and taken away again is the only answer that holds on
-/// every file system and for every user.
+/// Whether the state directory can be written, or made: asked of the system, so that nothing changes.
 fn state(directory: &Path) -> Finding {
     let subject = format!("state {}", directory.display());
-    let Some(existing) = directory.ancestors().find(|path| path.exists()) else {
-        return Finding::refused(subject, "no directory above it exists", "create it");
+    let nearest = directory.ancestors().find(|path| path.exists()).unwrap_or(directory);
+    let writable = if nearest.is_dir() {
+        access(nearest, Access::WRITE_OK | Access::EXEC_OK).map_err(io::Error::from)
+    } else {
+        Err(io::Error::from(io::ErrorKind::NotADirectory))
     };
-    let probe = existing.join(format!(".mailferry-check-{}", std::process::id()));
-    match touch(&probe) {
-        Ok(()) if existing == directory => Finding::fine(subject, "can be written"),
+    match writable {
+        Ok(()) if nearest == directory => Finding::fine(subject, "can be written"),
         Ok(()) => Finding::fine(subject, "will be created"),
         Err(error) => {
-            let advice =
-                format!("make it a directory that this user may write, or set `state` elsewhere than under {}", existing.display());
+            let advice = format!("let this user write to {}, or set `state` to a directory elsewhere", nearest.display());
             Finding::refused(subject, error.to_string(), advice)
         }
     }
-}
-
-fn touch(probe: &Path) -> io::Result<()> {
-    fs::File::create_new(probe)?;
-    fs::remove_file(probe)
 }

@@ -24,7 +24,7 @@ pub(super) fn run(args: &Args, common: &Common, screen: &Screen) -> anyhow::Resu
     let path = args.path.as_ref().unwrap_or(&common.config);
     let path = if path.is_dir() { path.join("mailferry.toml") } else { path.clone() };
     if let Some(fault) = fault(&path) {
-        screen.error(&anyhow::anyhow!(fault));
+        screen.misuse(fault);
         return Ok(Outcome::Misused);
     }
     let answers =

@@ -44,12 +44,7 @@ impl Screen {
     /// # Errors
     /// When standard output is gone.
     pub fn complaints(&self, error: &ConfigError) -> io::Result<()> {
-        let mut err = io::stderr().lock();
-        writeln!(err, "mailferry: {} cannot be used:", error.file.display())?;
-        for complaint in &error.complaints {
-            let colon = if complaint.path.is_empty() { "" } else { ": " };
-            writeln!(err, "  {}{colon}{}", complaint.path, complaint.text)?;
-        }
+        writeln!(io::stderr().lock(), "mailferry: {error}")?;
         self.json(&serde_json::json!({ "complaints": error.complaints }))
     }
 

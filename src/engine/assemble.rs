@@ -1,10 +1,11 @@
-//! Settings → sources and destinations.
+//! Settings → sources, destinations and channels.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::{DestinationConfig, DestinationKind, SourceConfig, SourceKind};
-use crate::destination::{ArchiveDestination, Destination, Failure, SlackDestination};
+use crate::config::{Config, DestinationConfig, DestinationKind, SourceConfig, SourceKind};
+use crate::delivery::{ChannelName, DestinationName};
+use crate::destination::{ArchiveDestination, ChannelSpec, Destination, Failure, SlackDestination, Visibility};
 use crate::source::{EmlSource, ImapSource, MaildirSource, MboxSource, Source};
 
 /// The source of a configuration; its mailboxes are named relative to `base`.
@@ -28,4 +29,17 @@ pub fn destination(config: &DestinationConfig) -> Result<Arc<dyn Destination>, F
         DestinationKind::Slack(settings) => Arc::new(SlackDestination::new(name, settings.clone())?),
         DestinationKind::Archive(settings) => Arc::new(ArchiveDestination::new(name, settings.clone())?),
     })
+}
+
+/// A channel as the configuration wants it. Private where it no longer speaks of it: nobody sees more by mistake.
+pub fn channel(config: &Config, destination: &DestinationName, name: &ChannelName) -> ChannelSpec {
+    let wanted = config.destinations.iter().find(|wanted| &wanted.name == destination);
+    let partner =
+        config.directory.partners().iter().find(|partner| &partner.channel == name && &partner.destination == destination);
+    let ours = &config.directory.organisation().name;
+    ChannelSpec {
+        name: name.clone(),
+        visibility: wanted.map_or(Visibility::Private, |wanted| wanted.visibility),
+        purpose: partner.map_or_else(String::new, |theirs| format!("Work of {ours} with {}, moved here from e-mail", theirs.name)),
+    }
 }

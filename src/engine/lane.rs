@@ -10,13 +10,13 @@ use anyhow::Context as _;
 use tokio::task::spawn_blocking;
 
 use super::World;
+use super::assemble;
 use super::courier::{Courier, Halt, Left};
 use super::prepared::Prepared;
 use crate::delivery::{ChannelName, Reason};
-use crate::destination::{ChannelSpec, Destination, Visibility};
+use crate::destination::Destination;
 use crate::ledger::{Crossing, Cursor, Event, Status};
 use crate::mail::ThreadId;
-use crate::policy::Partner;
 use crate::policy::gate::{Verdict, judge_partner};
 use crate::report::ChannelReport;
 
@@ -54,7 +54,7 @@ enum Crossed {
 impl Lane {
     /// A lane that has not begun.
     pub(super) fn new(world: Arc<World>, destination: Arc<dyn Destination>, channel: ChannelName) -> Self {
-        let spec = spec(&world, &channel, destination.as_ref());
+        let spec = assemble::channel(&world.config, destination.name(), &channel);
         let courier = Courier::new(world.clone(), destination.clone(), spec);
         Self { world, courier, destination, channel, waiting_threads: BTreeSet::new(), report: ChannelReport::default() }
     }
@@ -160,15 +160,4 @@ impl Lane {
         self.world.ledger.record_all(&crossing.id, &event)?;
         Ok(crossed)
     }
-}
-
-/// The channel as the configuration wants it.
-fn spec(world: &World, name: &ChannelName, destination: &dyn Destination) -> ChannelSpec {
-    let wanted = world.config.destinations.iter().find(|config| &config.name == destination.name());
-    let is_partner = |partner: &&Partner| &partner.channel == name && &partner.destination == destination.name();
-    let partner = world.config.directory.partners().iter().find(is_partner);
-    let ours = &world.config.directory.organisation().name;
-    let purpose =
-        partner.map_or_else(String::new, |partner| format!("Work of {ours} with {}, moved here from e-mail", partner.name));
-    ChannelSpec { name: name.clone(), visibility: wanted.map_or(Visibility::Private, |config| config.visibility), purpose }
 }

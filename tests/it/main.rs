@@ -9,10 +9,10 @@
 )]
 
 mod archive;
+mod archive_page;
 mod archives;
 mod backfill;
 mod configuration;
 mod ledger;
 mod policy;
-mod archive_page;
 mod support;
