@@ -15,4 +15,5 @@ mod backfill;
 mod configuration;
 mod ledger;
 mod policy;
+mod mbox;
 mod support;

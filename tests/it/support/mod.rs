@@ -2,3 +2,5 @@
 pub(crate) mod archives;
 pub(crate) mod chromium;
 pub(crate) mod project;
+
+pub(crate) mod shelf;
