@@ -75,10 +75,13 @@ async fn authenticate(connection: &mut Connection, settings: &ImapSettings, offe
     if offered.has("AUTH=PLAIN") {
         return connection.run(authenticate_plain(settings, offered), |_| {}).await;
     }
-    if offered.has("LOGINDISABLED") {
+    if !offered.has("LOGINDISABLED") {
+        return connection.run(login(settings), |_| {}).await;
+    }
+    if !offered.has("AUTH=LOGIN") {
         return Err(Failure::No("the server takes no password on this connection; it may want TLS or OAuth".to_owned()));
     }
-    connection.run(login(settings), |_| {}).await
+    connection.run(authenticate_login(settings), |_| {}).await
 }
 
 /// AUTHENTICATE PLAIN (RFC 4616): user name and password in UTF-8, whatever characters they hold.
@@ -89,6 +92,13 @@ fn authenticate_plain(settings: &ImapSettings, offered: &Capabilities) -> Comman
     } else {
         Command::new("AUTHENTICATE PLAIN").then(credentials)
     }
+}
+
+/// AUTHENTICATE LOGIN, which no RFC describes and some servers offer alone: it asks for one after the other.
+fn authenticate_login(settings: &ImapSettings) -> Command {
+    Command::new("AUTHENTICATE LOGIN")
+        .then(STANDARD.encode(&settings.username))
+        .then(STANDARD.encode(settings.password.expose_secret()))
 }
 
 /// LOGIN, with literals for what cannot stand in a quoted string (RFC 3501 4.3).
