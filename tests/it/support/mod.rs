@@ -1,3 +1,4 @@
 //! The worlds that the tests run in.
 
 pub(crate) mod dovecot;
+pub(crate) mod scripted;
