@@ -16,4 +16,5 @@ mod configuration;
 mod ledger;
 mod policy;
 mod mbox;
+mod imap;
 mod support;

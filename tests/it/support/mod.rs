@@ -4,3 +4,6 @@ pub(crate) mod chromium;
 pub(crate) mod project;
 
 pub(crate) mod shelf;
+
+pub(crate) mod dovecot;
+pub(crate) mod scripted;
