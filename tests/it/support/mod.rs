@@ -1,1 +1,3 @@
 //! The worlds that the tests run in.
+
+pub(crate) mod slack;
