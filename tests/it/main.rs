@@ -17,4 +17,5 @@ mod ledger;
 mod policy;
 mod mbox;
 mod imap;
+mod slack;
 mod support;

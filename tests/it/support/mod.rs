@@ -7,3 +7,5 @@ pub(crate) mod shelf;
 
 pub(crate) mod dovecot;
 pub(crate) mod scripted;
+
+pub(crate) mod slack;
