@@ -142,6 +142,11 @@ impl Export<'_> {
 }
 
 impl Listed {
+    /// The name of the channel in the export.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The channel as the export lists it. Importers drop a channel without a creator: it is the author of its first post.
     pub(super) fn of(channel: &Channel) -> Self {
         let catalogue = channel.catalogue();

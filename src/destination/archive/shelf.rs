@@ -144,6 +144,7 @@ impl Shelf {
             listed.push(Listed::of(&shelved.channel));
             rows.push(ChannelRow::of(&shelved.channel));
         }
+        listed.sort_by(|one, other| one.name().cmp(other.name()));
         rows.sort_by(|one, other| one.name().cmp(other.name()));
         page::write_lists(export, &people, &rows)?;
         export.write_lists(&people, &listed)

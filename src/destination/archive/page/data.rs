@@ -103,12 +103,10 @@ impl<'a> ChannelIndex<'a> {
 impl<'a> ThreadRow<'a> {
     fn of(ts: Stamp, thread: &'a Thread, catalogue: &'a Catalogue, starts: &[usize]) -> Option<Self> {
         let root: &Record = catalogue.at(ts)?;
-        let posts = std::iter::once(&ts).chain(&thread.replies);
-        let chunk = |ts: &Stamp| {
-            Some(starts.partition_point(|start| catalogue.nth(*ts).is_some_and(|nth| *start <= nth)).saturating_sub(1))
-        };
+        let numbers = std::iter::once(&ts).chain(&thread.replies).filter_map(|ts| catalogue.nth(*ts));
+        let chunks = numbers.map(|nth| starts.partition_point(|start| *start <= nth).saturating_sub(1)).collect();
         let latest = thread.replies.last().copied().unwrap_or(ts);
-        Some(Self(ts, &root.author, &thread.subject, thread.replies.len(), latest, posts.filter_map(chunk).collect()))
+        Some(Self(ts, &root.author, &thread.subject, thread.replies.len(), latest, chunks))
     }
 }
 

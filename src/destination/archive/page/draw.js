@@ -23,13 +23,13 @@ const clock = format(CLOCK), day = format(DAY), longDay = format(LONG_DAY);
 const utc = (date) => `${day(date)}, ${clock(date)} UTC`;
 const dateOf = (ts) => new Date(parseInt(ts, 10) * 1000);
 
-// The date as the sender's clock showed it; in UTC when one points at it.
-function time(post, short) {
+// The date as the sender's clock showed it, whole or only its "day" or "clock"; in UTC when one points at it.
+function time(post, only) {
   const date = new Date(post.date);
   const offset = /([+-]\d\d:\d\d|Z)$/.exec(post.date)?.[1] ?? "Z";
   const shown = new Date(`${post.date.slice(0, 19)}Z`);
   const zone = offset === "Z" || offset === "+00:00" ? "UTC" : offset;
-  const text = short ? day(shown) : `${day(shown)}, ${clock(shown)} ${zone}`;
+  const text = only === "day" ? day(shown) : only === "clock" ? `${clock(shown)} ${zone}` : `${day(shown)}, ${clock(shown)} ${zone}`;
   const note = post.inferred ? " (inferred: the mail has no usable date)" : "";
   return make("time", { datetime: post.date, title: utc(date) + note, class: post.inferred ? "inferred" : null }, text);
 }

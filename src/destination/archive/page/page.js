@@ -97,11 +97,14 @@
     const { threads } = await MAILFERRY.threads(directory);
     if (mine !== run) return;
     const [, compare, tsOf] = SORTS[sorting];
-    byDay([...threads].sort(compare), tsOf, (row) => threadCard(directory, row));
+    const sorted = [...threads].sort(compare);
+    byDay(sorted, tsOf, (row) => threadCard(directory, row, tsOf(row)));
+    if (opened) growing[0].upTo(sorted.findIndex((row) => `${directory} ${row[0]}` === opened));
     markCard();
+    main.querySelector("[aria-current]")?.scrollIntoView({ block: "center" });
   }
 
-  function threadCard(directory, row) {
+  function threadCard(directory, row, under) {
     const [ts, user, subject, replies, latest] = row;
     const author = MAILFERRY.person(user);
     const preview = make("span", { class: "preview", dir: "auto" });
@@ -112,7 +115,7 @@
       replies ? make("span", { class: "meta" }, `${plural(replies, "reply", "replies")}`, make("span", { class: "dim" }, ` · last ${day(dateOf(latest))}`)) : null);
     MAILFERRY.root(directory, row).then((post) => {
       if (!post) return;
-      when.replaceChildren(time(post, true));
+      when.replaceChildren(time(post, longDay(dateOf(under)) === longDay(dateOf(ts)) ? "clock" : "day"));
       const text = (post.text ?? post.file?.name ?? "").slice(0, 600).replace(/^>.*$/gm, "").replace(/\s+/g, " ").trim();
       preview.textContent = text.slice(0, 200);
     }, () => { preview.textContent = "(cannot be read)"; });
@@ -165,7 +168,7 @@
       make("header", {}, make("span", { class: "who" }, bdi(author.name)),
         author.address && author.address !== author.name ? make("span", { class: "dim address" }, author.address) : null,
         author.own ? make("span", { class: "side" }, archive.organisation || "us") : null,
-        make("a", { class: "when", href: threadAddress(first.dir ?? opened.split(" ")[0], opened.split(" ")[1], first.ts) }, time(first))),
+        make("a", { class: "when", href: threadAddress(...opened.split(" "), first.ts) }, time(first))),
       recipients(first));
     if (first.subject && bare(first.subject) !== bare(subject)) article.append(make("p", { class: "resubject", dir: "auto" }, first.subject));
     const texts = posts.filter((post) => post.text !== undefined).map((post) => post.text);
@@ -208,8 +211,15 @@
     const count = make("p", { class: "note" }, "Searching …");
     begin(make("header", { class: "head" }, back("#", "All channels"), make("div", { class: "grow" }, make("h2", {}, "Search"), count), bar));
     if (!text.trim()) { bar.remove(); count.textContent = ""; return main.append(empty("What are you looking for?", "Type words in the field; all channels are searched.")); }
-    let list = null;
-    const show = () => { list?.remove(); growing.forEach((grown) => grown.stop()); growing = []; main.querySelectorAll(".sentinel").forEach((sentinel) => sentinel.remove()); list = make("div", { class: "cards" }); main.append(list); growing.push(grow(list, hits, (hit) => hitCard(hit, words))); markCard(); };
+    const results = make("div", {});
+    main.append(results);
+    const show = () => {
+      growing.forEach((list) => list.stop());
+      const list = make("div", { class: "cards" });
+      results.replaceChildren(list);
+      growing = [grow(list, hits, (hit) => hitCard(hit, words))];
+      markCard();
+    };
     await search(text, (found) => {
       const few = hits.length < 30 && found.length > 0;
       hits.push(...found);
@@ -231,7 +241,7 @@
   function hitCard({ channel, post }, words) {
     const author = MAILFERRY.person(post.user);
     return make("a", { class: "card", href: threadAddress(channel.directory, post.root ?? post.ts, post.ts), "data-thread": `${channel.directory} ${post.root ?? post.ts}` }, avatar(author),
-      make("span", { class: "who" }, bdi(author.name)), make("span", { class: "when" }, time(post, true)),
+      make("span", { class: "who" }, bdi(author.name)), make("span", { class: "when" }, time(post, "day")),
       make("span", { class: "subject", dir: "auto" }, post.file ? snippet(post.file.name, words) : snippet(post.subject || channel.name, words)),
       make("span", { class: "preview", dir: "auto" }, snippet(post.text ?? "", words)), make("span", { class: "meta dim" }, `#${channel.name}`));
   }
@@ -259,7 +269,7 @@
     if (everyone.length === 0) return main.append(empty("Nobody yet", "Correspondents appear once something was delivered."));
     const list = make("div", { class: "cards" });
     main.append(list);
-    growing.push(grow(list, everyone, (person) => make("a", { class: "card person", href: address([["search", `from:${/[\s"]/.test(person.address || person.name) ? `"${(person.address || person.name).replace(/"/g, "")}"` : person.address || person.name}`]]) }, avatar(person),
+    growing.push(grow(list, everyone, (person) => make("a", { class: "card person", href: address([["search", `from:"${(person.address || person.name).replaceAll('"', "")}"`]]) }, avatar(person),
       make("span", { class: "who" }, bdi(person.name)), make("span", { class: "when" }, person.posts ? plural(person.posts, "post", "posts") : "did not write"),
       make("span", { class: "preview" }, person.address, person.own ? make("span", { class: "side" }, archive.organisation || "us") : null)), 60));
   }
@@ -297,7 +307,7 @@
   function move(step) {
     const cards = [...main.querySelectorAll(".card, .row > .meta")];
     const now = cards.indexOf(document.activeElement);
-    const from = now >= 0 ? now : cards.findIndex((card) => card.hasAttribute("aria-current")) - (step < 0 ? 0 : step > 0 && cards.some((card) => card.hasAttribute("aria-current")) ? 0 : 0);
+    const from = now >= 0 ? now : cards.findIndex((card) => card.hasAttribute("aria-current"));
     cards[Math.max(0, Math.min(cards.length - 1, from + step))]?.focus();
   }
 
@@ -319,7 +329,12 @@
   });
 
   let typed = 0;
-  const ask = () => { clearTimeout(typed); if (query.value.trim()) location.hash = address([["search", query.value.trim()]]); };
+  const ask = () => {
+    clearTimeout(typed);
+    const text = query.value.trim(), target = address([["search", text]]);
+    // Each further letter is the same search, not a further step back.
+    if (text) kindOf(place) === "search" ? location.replace(target) : (location.hash = target);
+  };
   query.addEventListener("input", () => { clearTimeout(typed); if (!phone.matches && query.value.trim().length > 2) typed = setTimeout(ask, 300); });
   at("search").addEventListener("submit", (event) => { event.preventDefault(); ask(); });
   addEventListener("beforeprint", () => growingThread?.all());
