@@ -163,7 +163,7 @@ impl Shelf {
     /// Reads a channel's journal and puts the channel on the shelf.
     fn shelve(&self, directory: &str) -> Result<Arc<Mutex<Shelved>>, Failure> {
         let channel = Channel::open(directory.to_owned(), &self.place.journal(directory))?;
-        let published = self.export().published(&channel);
+        let published = self.export().published(&channel)?;
         let id = channel.id();
         let shelved = Arc::new(Mutex::new(Shelved { channel, published }));
         lock(&self.channels).insert(id, Arc::clone(&shelved));
