@@ -175,7 +175,7 @@ impl<I: BufRead, O: Write> Terminal<'_, I, O> {
 /// The configuration, with what a newcomer has to know beside each key.
 impl std::fmt::Display for Answers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (organisation, domains) = (quoted(&self.organisation), list(&self.domains));
+        let (organisation, domains) = (quoted(&self.organisation), format!("domains = {}", list(&self.domains)));
         let (partner, partner_domains) = (quoted(&self.partner), list(&self.partner_domains));
         write!(
             f,
@@ -185,7 +185,7 @@ impl std::fmt::Display for Answers {
              \n\
              [organisation]\n\
              name = {organisation}\n\
-             domains = {domains}            # who \"we\" are: mail among ourselves is never posted\n\
+             {domains:<30} # who \"we\" are: mail among ourselves is never posted\n\
              \n\
              [policy]\n\
              require_approval = true        # a partner's channel opens with: mailferry approve NAME --by YOU\n\
