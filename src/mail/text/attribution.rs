@@ -119,7 +119,7 @@ fn judge(joined: &str) -> Option<Certainty> {
     if wrote && begins && (colon || joined.ends_with("--")) && (address || (date && time)) {
         return Some(Certainty::Alone);
     }
-    let dated = begins && (address || time) && (date || time);
+    let dated = begins && address && (date || time);
     let named = wrote && colon && joined.split_whitespace().count() <= MAX_BARE_WORDS && CAPITALISED.is_match(joined);
     let likely = (wrote && begins && (date || address)) || (colon && dated) || named;
     likely.then_some(Certainty::WithQuote)

@@ -69,7 +69,7 @@ pub fn read_under(subject: &str, body: &Body) -> Reading {
     let history = if part::passes_on(subject) { History::Shown } else { History::Hidden };
     let shown = trim::shown(&lines, history);
     let side = |wanted: bool| {
-        let chosen = lines.iter().zip(&shown).filter(move |&(_, &shown)| shown == wanted);
+        let chosen = lines.iter().zip(&shown).filter(move |&(line, &shown)| shown == wanted || line.is_blank());
         clean::join(chosen.map(|(line, _)| line.text.as_str()))
     };
     Reading { text: side(true), hidden: side(false), notes }

@@ -76,8 +76,8 @@ fn first_look(line: &Line, code: bool) -> Kind {
         Region::Signature => Kind::Signature,
         Region::Quote => Kind::Quote,
         Region::Forward => Kind::Forward,
-        Region::Headers => Kind::History,
-        Region::Indent => Kind::Text,
+        Region::Headers if heads(&line.text) => Kind::History,
+        Region::Indent | Region::Headers => Kind::Text,
         Region::Attribution if headers::is_forwarded(&line.text) => Kind::Forward,
         Region::Attribution => Kind::Attribution,
         Region::Body if code => Kind::Text,
@@ -151,4 +151,10 @@ fn own_sign(text: &str) -> Option<&str> {
     let (initials, _) = text.split_once('>')?;
     let is_name = !initials.is_empty() && initials.len() < MAX_SIGN_BYTES && initials.chars().all(char::is_alphanumeric);
     is_name.then(|| text.get(..=initials.len())).flatten()
+}
+
+/// A line across, or the name of a header in whatever language.
+fn heads(text: &str) -> bool {
+    let name = text.split([':', '：']).next().unwrap_or_default();
+    notice::is_rule(text) || (name.len() < text.trim_end().len() && name.len() <= 40)
 }

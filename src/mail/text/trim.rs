@@ -220,11 +220,19 @@ impl<'a> Page<'a> {
         {
             self.hide(only.clone());
         }
+        let empty = !self.has_text_before(self.end) && !(0..self.end).any(|i| self.kind(i) == Kind::Quote && self.says(i));
         for i in 0..self.end {
-            if self.kind(i) == Kind::Attribution {
+            if self.kind(i) == Kind::Attribution || (empty && self.kind(i) == Kind::Quote) {
                 self.hide(i..i + 1);
             }
         }
+    }
+
+    /// Does this quoted line say anything but who wrote?
+    fn says(&self, at: usize) -> bool {
+        self.lines
+            .get(at)
+            .is_some_and(|line| line.text.chars().any(char::is_alphanumeric) && !line.text.trim_end().ends_with([':', '：']))
     }
 
     /// Runs of quoted lines; blank lines do not part them.
@@ -249,18 +257,13 @@ impl<'a> Page<'a> {
         runs
     }
 
-    /// A mail that is nothing but a quote, a signature or history shows that rather than nothing.
+    /// A mail of which everything was hidden shows what its program marked as a signature: people write into the wrong place.
     fn keep_something(&mut self) {
-        let visible =
-            |page: &Self| (0..page.lines.len()).any(|i| page.is_shown(i) && page.lines.get(i).is_some_and(|line| !line.is_blank()));
-        if visible(self) {
+        if (0..self.lines.len()).any(|i| self.is_shown(i) && self.kind(i) != Kind::Blank) {
             return;
         }
-        let said = |line: &Line| line.text.chars().any(char::is_alphanumeric) && !line.text.trim_end().ends_with([':', '：']);
-        let quote = (0..self.lines.len()).any(|i| self.kind(i) == Kind::Quote && self.lines.get(i).is_some_and(said));
-        let wanted = if quote { Kind::Quote } else { Kind::Signature };
         for i in 0..self.lines.len() {
-            let again = self.kind(i) == wanted || (quote && self.kind(i) == Kind::Blank);
+            let again = self.kind(i) == Kind::Signature;
             self.shown.iter_mut().skip(i).take(usize::from(again)).for_each(|shown| *shown = true);
         }
     }
