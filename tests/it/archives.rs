@@ -422,3 +422,37 @@ mod any_path {
         assert!(matches!(read::open(&shelf.path("nowhere")), Err(SourceError::Missing { .. })));
     }
 }
+
+mod samples {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn root() -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    }
+
+    #[test]
+    fn the_sample_mailboxes_are_read_without_a_doubt() {
+        let (shelf, base) = (Shelf::default(), root().join("config"));
+        let mbox = MboxSource::new(name(), base.join("../samples/mailboxes/history.mbox"), base.clone());
+        let maildir = MaildirSource::new(name(), base.join("../samples/mailboxes/maildir"), base.clone());
+        let eml = EmlSource::new(name(), base.join("../samples/mailboxes/eml"), base);
+        let runs = [shelf.run(&mbox), shelf.run(&maildir), shelf.run(&eml)];
+        assert_eq!(runs.each_ref().map(|run| run.messages().count()), [30, 13, 12]);
+        assert!(runs.iter().all(|run| run.places().len() == run.messages().count() && run.failures().is_empty()));
+        assert!(runs.iter().flat_map(|run| run.messages()).all(|found| found.notes.is_empty()));
+        let sent = runs[1].messages().filter(|found| found.position.mailbox == "../samples/mailboxes/maildir/.Sent");
+        assert_eq!(sent.map(|found| found.sent).collect::<Vec<_>>(), [Sent::Yes; 5]);
+    }
+
+    #[test]
+    fn the_demonstration_names_mail_that_is_there() {
+        let demo: toml::Value = toml::from_str(&std::fs::read_to_string(root().join("config/demo.toml")).unwrap()).unwrap();
+        let sources = demo["source"].as_array().unwrap();
+        assert_eq!(sources.len(), 3);
+        for source in sources {
+            assert!(root().join("config").join(Path::new(source["path"].as_str().unwrap())).exists());
+        }
+    }
+}
