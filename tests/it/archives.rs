@@ -392,6 +392,8 @@ mod any_path {
         shelf.put("x/d/new/8", mail("four"));
         shelf.put("x/d/tmp/7", mail("never"));
         shelf.put("x/e/.hidden", "never");
+        shelf.put("x/.git/HEAD", "never");
+        shelf.put("x/.Sent/cur/6", mail("zero"));
         assert_eq!(subjects(&shelf, "x/a.txt"), ["x/a.txt#0 one", "x/a.txt#1 two"]);
         assert_eq!(
             subjects(&shelf, "x"),
@@ -400,6 +402,7 @@ mod any_path {
                 "x/a.txt#1 two",
                 "x/b.mbox#0 three",
                 "x/c.pst: it is an Outlook data file (PST or OST); convert it to mbox first, for instance with readpst",
+                "x/.Sent/cur/6#0 zero",
                 "x/d/new/8#0 four",
                 "x/d/cur/9:2,S#0 five",
             ]
