@@ -58,7 +58,7 @@ impl Reader<'_> {
 
     /// Whether it was expunged since it was listed (RFC 2180 4.1).
     async fn is_gone(&mut self, uid: u32) -> Result<bool, Failure> {
-        Ok(fetch::search(self.connection, Window { first: uid, last: Some(uid) }).await?.is_empty())
+        Ok(fetch::existing(self.connection, Window { first: uid, last: Some(uid) }).await?.is_empty())
     }
 
     async fn ask(&mut self, one: Listed) -> Result<Answer, Failure> {

@@ -94,10 +94,11 @@ fn asks_for_patience(text: &str) -> bool {
     ["[limit]", "[inuse]", "throttl", "backoff time", "too many simultaneous"].iter().any(|word| text.contains(word))
 }
 
-/// RFC 5530 `UNAVAILABLE`, and Exchange's words while a mailbox is being moved.
+/// RFC 5530 `UNAVAILABLE`, and Exchange's words while a mailbox is being moved. Not "try again", which servers also say of
+/// a wrong password: trying that again locks the account.
 fn is_temporary(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["[unavailable]", "server unavailable", "not connected", "temporar", "try again"].iter().any(|word| text.contains(word))
+    ["[unavailable]", "server unavailable", "authenticated but not connected"].iter().any(|word| text.contains(word))
 }
 
 fn suggested_pause(text: &str) -> Option<Duration> {
@@ -122,6 +123,7 @@ mod tests {
         let failure = Failure::No("[UNAVAILABLE] UID FETCH Server error while fetching messages".into());
         assert!(failure.may_pass());
         assert!(!failure.is_throttle());
+        assert!(!Failure::No("[AUTHENTICATIONFAILED] Invalid password, please try again".into()).may_pass());
         assert!(!Failure::No("[NONEXISTENT] Mailbox does not exist".into()).may_pass());
     }
 

@@ -121,10 +121,25 @@ async fn goodbye_with_the_connection_left_open_is_an_end_too() {
 #[tokio::test]
 async fn a_refused_search_is_not_an_empty_mailbox() {
     for refusal in ["{tag} NO cannot search\r\n", "{tag} BAD cannot parse\r\n"] {
-        let seen = play(vec![listed().and(examined(3)).exchange("UID SEARCH UID 1:*", refusal).and(logged_out())]).await;
+        let refused = listed().and(examined(3)).exchange("UID SEARCH UID 1:*", refusal).exchange("UID FETCH 1:* (UID)", refusal);
+        let seen = play(vec![refused.and(logged_out())]).await;
         assert!(seen.done.is_empty());
         assert!(seen.failed["INBOX"].to_string().contains("cannot"), "{:?}", seen.failed);
     }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_search_is_asked_another_way() {
+    let dialogue = listed()
+        .and(examined(1))
+        .exchange("UID SEARCH UID 1:*", "{tag} BAD cannot parse\r\n")
+        .exchange("UID FETCH 1:* (UID)", "* 1 FETCH (UID 1)\r\n{tag} OK done\r\n")
+        .and(sized("1:1", &[1]))
+        .and(bodies("1", &[1]))
+        .and(logged_out());
+    let seen = play(vec![dialogue]).await;
+    seen.expect_clean();
+    assert_eq!(seen.uids("INBOX"), [1]);
 }
 
 #[tokio::test]
@@ -254,7 +269,7 @@ async fn a_message_that_is_left_out_and_not_listed_any_more_is_gone() {
         .and(sized("1:3", &[1, 2, 3]))
         .and(bodies("1:3", &[1, 3]))
         .and(bodies("2", &[]))
-        .and(searched("2:2", ""))
+        .and(searched("2:2", " 1 3"))
         .and(logged_out());
     let seen = play(vec![dialogue]).await;
     seen.expect_clean();
