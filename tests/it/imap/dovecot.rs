@@ -182,6 +182,7 @@ async fn passwords_of_any_characters_work() {
     let error = refused.error();
     assert!(matches!(error, SourceError::Login { .. }), "{error:?}");
     assert!(!error.to_string().contains("päss-wrong"), "{error}");
+    assert!(!format!("{:?}", bob("päss-wrong")).contains("päss-wrong"));
     let finding = bob("päss-wrong").check().await.pop().unwrap();
     assert_eq!(finding.subject, "source vendors: login");
     assert!(finding.is_refused());
