@@ -231,6 +231,7 @@ impl Reader<'_> {
     /// Sends a message, with the checkpoint that covers it.
     pub(super) async fn send_message(&mut self, uid: u32, fetched: Fetched) -> Result<(), Failure> {
         self.pass(uid);
+        self.progress.arrived();
         let found = Found {
             position: self.position(uid),
             raw: fetched.raw,

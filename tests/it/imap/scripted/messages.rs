@@ -143,6 +143,25 @@ async fn a_message_beyond_all_bounds_is_listed_and_not_fetched() {
 }
 
 #[tokio::test]
+async fn a_server_that_refuses_every_message_fails_the_mailbox_instead() {
+    let uids: Vec<u32> = (1..=30).collect();
+    let listed_uids: String = uids.iter().map(|uid| format!(" {uid}")).collect();
+    let refusal = "{tag} NO no message for you today\r\n";
+    let mut dialogue = listed().and(examined(30)).and(searched("1:*", &listed_uids)).and(sized("1:30", &uids));
+    dialogue = dialogue.exchange(&format!("UID FETCH 1:30 {BODIES}"), refusal);
+    for uid in 1..=21 {
+        for _ in 0..3 {
+            dialogue = dialogue.exchange(&format!("UID FETCH {uid} {BODIES}"), refusal);
+            dialogue = dialogue.and(searched(&format!("{uid}:{uid}"), &format!(" {uid}")));
+        }
+    }
+    let seen = play(vec![dialogue.and(logged_out())]).await;
+    assert_eq!(seen.unreadable.len(), 20);
+    assert!(seen.failed["INBOX"].to_string().contains("no message for you"), "{:?}", seen.failed);
+    assert!(seen.done.is_empty());
+}
+
+#[tokio::test]
 async fn a_large_message_goes_on_at_the_piece_where_the_connection_broke() {
     let raw = "0123456789".repeat(500_000);
     let (beginning, rest) = raw.split_at(4_194_304);
