@@ -8,12 +8,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::super::Failure;
-use super::super::http::{BaseUrl, Http, Lost, Reply};
 use super::SlackSettings;
 use super::errors::{self, Sort};
 use super::method::{Effect, Method};
 use super::tempo::Tempo;
+use crate::destination::Failure;
+use crate::destination::http::{BaseUrl, Http, Lost, Reply};
 
 /// How often a repeatable call is made again where Slack asks to wait. A listing of many pages has to wait in its midst:
 /// beginning it anew each time, it would never end where one call a minute is allowed.
@@ -163,7 +163,8 @@ fn read<T: DeserializeOwned>(reply: &Reply) -> Result<Answer<T>, Kind> {
     let answer = T::deserialize(&body).map_err(|error| odd(&format!("the answer lacks something: {error}")))?;
     let mut warnings = envelope.remarks("warnings");
     warnings.extend(envelope.warning.iter().flat_map(|names| names.split(',')).map(|name| name.trim().to_owned()));
-    let scopes = reply.header("x-oauth-scopes").map(|scopes| scopes.split(',').map(|scope| scope.trim().to_owned()).collect());
+    let scopes = reply.header("x-oauth-scopes").filter(|scopes| !scopes.trim().is_empty());
+    let scopes = scopes.map(|scopes| scopes.split(',').map(|scope| scope.trim().to_owned()).collect());
     Ok(Answer { body: answer, warnings, scopes })
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::Failure;
 use super::api::{Api, Trouble};
 use super::method::Method;
 use super::text::line;
 use crate::delivery::{ChannelId, Handle, Receipt};
+use crate::destination::Failure;
 
 /// The longest name of a file.
 const NAME_MAX_CHARS: usize = 255;

@@ -10,13 +10,13 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::Failure;
 use super::api::{Api, Trouble};
 use super::channels::Cursor;
 use super::files;
 use super::message::EVENT_TYPE;
 use super::method::Method;
 use crate::delivery::{Attempt, ChannelId, DeliveryKey, Receipt};
+use crate::destination::Failure;
 
 /// How far Slack's clock may stand behind ours.
 const CLOCKS_APART: Duration = Duration::from_secs(60);

@@ -6,9 +6,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::post::{Heading, Post};
 use super::heading;
 use super::text::{escaped, literal};
+use crate::destination::post::{Heading, Post};
 
 /// The `event_type` of our posts.
 pub(super) const EVENT_TYPE: &str = "mailferry_message";
@@ -88,9 +88,9 @@ mod tests {
     use chrono::DateTime;
     use proptest::prelude::*;
 
-    use super::super::super::post::{Content, DatedBy};
     use super::*;
     use crate::delivery::{ChannelName, DeliveryKey, DestinationName, Part};
+    use crate::destination::post::{Content, DatedBy};
     use crate::mail::{Address, Correspondent, Digest, MessageKey};
 
     fn person(name: &str, address: &str) -> Correspondent {

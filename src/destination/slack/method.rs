@@ -77,7 +77,7 @@ impl Method {
     }
 
     /// How many calls a minute are promised to every app (Slack's rate limit tiers 2, 3 and 4); `None` for methods with
-    /// limits of their own, of which the posts keep their pace by [`Pace`](super::super::Pace).
+    /// limits of their own, of which the posts keep their pace by [`Pace`](crate::destination::Pace).
     pub(super) fn calls_per_minute(self) -> Option<f64> {
         match self {
             Self::ConversationsCreate | Self::ConversationsList | Self::ConversationsSetPurpose => Some(20.0),

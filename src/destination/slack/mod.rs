@@ -1,10 +1,10 @@
 //! Slack: channels and threads of a workspace, over its Web API.
 //!
-//! - A text is one message; its metadata carry the delivery key, by which [`lookup`] finds it again. A file is uploaded
+//! - A text is one message; its metadata carry the delivery key, by which a lookup finds it again. A file is uploaded
 //!   beforehand and shared into the thread of its message; it is found again by its id.
 //! - Slack has no key that makes a repeated post harmless, and cannot date a post back. So nothing is sent twice in here,
 //!   and the date stands in the heading.
-//! - A call goes through [`api`], which says what an answer means by the one table in [`errors`].
+//! - A call goes through `api`, which says what an answer means by the one table in `errors`.
 
 mod api;
 mod channels;

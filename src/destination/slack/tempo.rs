@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::super::pace::gap;
 use super::method::Method;
+use crate::destination::pace::gap;
 
 /// How much of a tier's minute may be used at once: a lookup or a listing of a few pages does not wait at all.
 const BURST: Duration = Duration::from_secs(15);
