@@ -74,8 +74,8 @@ pub(super) async fn text(
 }
 
 /// Finds a file by its id.
-pub(super) async fn file(api: &Api, channel: &ChannelId, attempt: &Attempt) -> Result<Option<Receipt>, Failure> {
-    match files::shared(api, channel, &attempt.handle).await {
+pub(super) async fn file(api: &Api, channel: &ChannelId, attempt: &Attempt, settle: Duration) -> Result<Option<Receipt>, Failure> {
+    match files::shared(api, channel, &attempt.handle, settle).await {
         Ok(receipt) => Ok(receipt),
         Err(trouble) if trouble.error() == Some("file_not_found") => Ok(None),
         Err(trouble) => Err(refused(trouble)),

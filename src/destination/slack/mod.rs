@@ -167,7 +167,7 @@ impl Destination for SlackDestination {
         let outcome = if attempt.handle.as_str().is_empty() {
             lookup::text(&self.api, channel, root, key, attempt).await
         } else {
-            lookup::file(&self.api, channel, attempt).await
+            lookup::file(&self.api, channel, attempt, self.settings.settle).await
         };
         match outcome {
             Ok(found) => Ok(found),

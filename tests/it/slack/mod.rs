@@ -2,6 +2,7 @@
 
 mod channels;
 mod check;
+mod fake;
 mod files;
 mod lookup;
 mod posts;
