@@ -129,6 +129,10 @@ pub trait Destination: Send + Sync {
     /// handle finds the post again. Repeating it has no effect that anybody can see.
     async fn prepare(&self, post: &Post) -> Result<Handle, Failure>;
 
+    /// Waits until the pace lets a post go to this channel, and takes that turn. The engine calls it right before it
+    /// records an attempt, so that the time of an attempt is the time of its call.
+    async fn turn(&self, _channel: &ChannelId) {}
+
     /// Posts. `root` is the receipt of the thread's first post in this channel; `None` starts a thread. After it
     /// returns `Ok`, the post stands in the channel, whole.
     async fn post(&self, channel: &ChannelId, root: Option<&Receipt>, post: &Post, handle: &Handle) -> Result<Receipt, Failure>;

@@ -9,10 +9,15 @@
 //!   the whole source, or of one mailbox, is an error or [`Scanned::MailboxFailed`]; never "nothing there".
 
 mod eml;
+mod holds;
 pub mod imap;
 mod maildir;
 mod mbox;
 mod outlet;
+mod place;
+pub mod read;
+mod survey;
+mod tree;
 
 use std::sync::Arc;
 
@@ -25,7 +30,7 @@ use crate::position::{Checkpoint, Position, SourceName};
 pub use self::eml::EmlSource;
 pub use self::imap::ImapSource;
 pub use self::maildir::MaildirSource;
-pub use self::mbox::MboxSource;
+pub use self::mbox::{MboxEntry, MboxReader, MboxSource};
 pub use self::outlet::{Closed, Inlet, Outlet, Parcel, outlet};
 
 /// The largest message that is read, in bytes. Larger ones are listed as unreadable: parsing holds a message and its
@@ -143,7 +148,7 @@ pub enum SourceError {
         hint: String,
     },
     /// The server or file said something that cannot be understood, or ended early.
-    #[error("{what} ended or answered badly: {why}")]
+    #[error("{what} cannot be read: {why}")]
     Broken {
         /// What was read.
         what: String,

@@ -8,5 +8,15 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod archive;
+mod archive_page;
+mod archives;
+mod backfill;
+mod configuration;
+mod ferry;
+mod imap;
+mod ledger;
+mod mbox;
+mod policy;
 mod slack;
 mod support;

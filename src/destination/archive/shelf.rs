@@ -1,0 +1,185 @@
+//! The archive of this run: the claimed directory with its channels.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::ArchiveSettings;
+use super::channel::{Channel, channel_id, directory_of};
+use super::durable::failure;
+use super::entry::About;
+use super::export::{Export, Listed};
+use super::page::{self, ChannelRow};
+use super::people::People;
+use super::place::{Claim, Place};
+use super::slack_id::slack_id;
+use super::upload::Upload;
+use crate::delivery::{ChannelId, DeliveryKey, Receipt};
+use crate::destination::{ChannelSpec, Failure, Post};
+
+/// The archive of this run.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    place: Place,
+    claim: Claim,
+    team: String,
+    organisation: String,
+    own_domains: BTreeSet<String>,
+    channels: Mutex<BTreeMap<ChannelId, Arc<Mutex<Shelved>>>>,
+    /// Whether the lists over all channels may be older than the channels.
+    lists_are_old: AtomicBool,
+}
+
+/// A channel, and how much of it is published.
+#[derive(Debug)]
+struct Shelved {
+    channel: Channel,
+    published: u64,
+}
+
+impl Shelf {
+    /// Claims the archive's directory and reads what is in it.
+    ///
+    /// # Errors
+    /// When the directory is not ours to write, or a journal cannot be read.
+    pub(super) fn open(settings: &ArchiveSettings, own_domains: &BTreeSet<String>) -> Result<Self, Failure> {
+        let place = Place::new(settings.path.clone());
+        let claim = place.claim()?;
+        let team = slack_id('T', settings.organisation.as_bytes());
+        let shelf = Self {
+            place,
+            claim,
+            team,
+            organisation: settings.organisation.clone(),
+            own_domains: own_domains.clone(),
+            channels: Mutex::default(),
+            lists_are_old: AtomicBool::new(true),
+        };
+        let journals = shelf.place.journals();
+        let entries = fs::read_dir(&journals).map_err(|error| failure("reading", &journals, &error))?;
+        for entry in entries {
+            let path = entry.map_err(|error| failure("reading", &journals, &error))?.path();
+            if let Some(directory) = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| path.extension().is_some()) {
+                shelf.shelve(directory)?;
+            }
+        }
+        Ok(shelf)
+    }
+
+    /// Finds the channel, or begins it.
+    ///
+    /// # Errors
+    /// When its name cannot be a directory's or is another's, or the disk refuses.
+    pub(super) fn open_channel(&self, spec: &ChannelSpec) -> Result<ChannelId, Failure> {
+        let directory = directory_of(&spec.name).ok_or_else(|| Failure::ChannelClosed {
+            why: format!("the channel {:?} has no letter or digit in its name", spec.name.as_str()),
+            advice: "give it another name".into(),
+        })?;
+        let id = channel_id(&directory);
+        let known = lock(&self.channels).get(&id).map(Arc::clone);
+        let shelved = match known {
+            Some(shelved) if !lock(&shelved).channel.is_torn() => shelved,
+            _ => self.shelve(&directory)?,
+        };
+        lock(&shelved).channel.describe(About::from(spec))?;
+        Ok(id)
+    }
+
+    /// Keeps the bytes of a file; nothing shows it until it is posted.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(super) fn keep(&self, upload: &Upload, bytes: &[u8]) -> Result<(), Failure> {
+        upload.keep(self.place.root(), &self.claim.drafts, bytes)
+    }
+
+    /// Posts to a channel.
+    ///
+    /// # Errors
+    /// [`Failure::Unknown`] where the post may stand; any other only where it certainly does not.
+    pub(super) fn post(&self, id: &ChannelId, root: Option<&Receipt>, post: &Post) -> Result<Receipt, Failure> {
+        let shelved = self.channel(id)?;
+        lock(&shelved).channel.post(self.place.root(), &self.claim.drafts, root, post)
+    }
+
+    /// Whether a post stands in a channel.
+    ///
+    /// # Errors
+    /// When the channel is not open.
+    pub(super) fn find(&self, id: &ChannelId, key: &DeliveryKey) -> Result<Option<Receipt>, Failure> {
+        let shelved = self.channel(id)?;
+        Ok(lock(&shelved).channel.find(key))
+    }
+
+    /// Brings the export up to the journals.
+    ///
+    /// # Errors
+    /// When the disk refuses: what is missing is made at the next call.
+    pub(super) fn publish(&self) -> Result<(), Failure> {
+        let export = self.export();
+        let channels: Vec<_> = lock(&self.channels).values().map(Arc::clone).collect();
+        for shelved in &channels {
+            let mut shelved = lock(shelved);
+            if shelved.published < shelved.channel.journal_len() {
+                self.lists_are_old.store(true, Ordering::Release);
+                export.write_days(&shelved.channel, shelved.published)?;
+                page::write_channel(&export, &shelved.channel, shelved.published)?;
+                export.mark(&shelved.channel)?;
+                shelved.published = shelved.channel.journal_len();
+            }
+        }
+        if self.lists_are_old.swap(false, Ordering::AcqRel) {
+            self.write_lists(&export, &channels).inspect_err(|_| self.lists_are_old.store(true, Ordering::Release))?;
+        }
+        Ok(())
+    }
+
+    fn write_lists(&self, export: &Export<'_>, channels: &[Arc<Mutex<Shelved>>]) -> Result<(), Failure> {
+        let mut people = People::default();
+        let (mut listed, mut rows) = (Vec::new(), Vec::new());
+        for shelved in channels {
+            let shelved = lock(shelved);
+            people.merge(shelved.channel.catalogue().people());
+            listed.push(Listed::of(&shelved.channel));
+            rows.push(ChannelRow::of(&shelved.channel));
+        }
+        listed.sort_by(|one, other| one.name().cmp(other.name()));
+        rows.sort_by(|one, other| one.name().cmp(other.name()));
+        page::write_lists(export, &people, &rows)?;
+        export.write_lists(&people, &listed)
+    }
+
+    fn export(&self) -> Export<'_> {
+        Export {
+            place: &self.place,
+            drafts: &self.claim.drafts,
+            team: &self.team,
+            organisation: &self.organisation,
+            own_domains: &self.own_domains,
+        }
+    }
+
+    /// Reads a channel's journal and puts the channel on the shelf.
+    fn shelve(&self, directory: &str) -> Result<Arc<Mutex<Shelved>>, Failure> {
+        let channel = Channel::open(directory.to_owned(), &self.place.journal(directory))?;
+        let published = self.export().published(&channel)?;
+        let id = channel.id();
+        let shelved = Arc::new(Mutex::new(Shelved { channel, published }));
+        lock(&self.channels).insert(id, Arc::clone(&shelved));
+        Ok(shelved)
+    }
+
+    /// A channel that can be believed.
+    fn channel(&self, id: &ChannelId) -> Result<Arc<Mutex<Shelved>>, Failure> {
+        let known = lock(&self.channels).get(id).map(Arc::clone);
+        known
+            .filter(|shelved| !lock(shelved).channel.is_torn())
+            .ok_or_else(|| Failure::StaleChannel(format!("the channel {id} of the archive is not open")))
+    }
+}
+
+/// What a panicking thread left behind is whole: everything is read from the journal or appended to it before it is known.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

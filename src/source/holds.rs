@@ -1,0 +1,125 @@
+//! What a file holds, by its first bytes: names say little about mail.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
+use std::path::Path;
+
+use super::MAX_MESSAGE_BYTES;
+use super::mbox::begins_mbox;
+
+/// How many bytes are looked at.
+const SNIFFED: u64 = 1024;
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// Nothing: no bytes, or blank lines only.
+    Nothing,
+    /// An mbox: it begins with a `From ` line.
+    Mbox,
+    /// Something that is not mail as it stands.
+    Foreign(Foreign),
+    /// Anything else: one mail, for all that can be said.
+    Mail,
+}
+
+/// A kind of file that people take for mail, with what to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Foreign {
+    magic: &'static [u8],
+    /// What it is, with its article.
+    pub(super) what: &'static str,
+    /// What the operator can do.
+    pub(super) advice: &'static str,
+}
+
+/// The magics: \[MS-PST\] 2.2.2.6, \[MS-CFB\] 2.2, RFC 1952, RFC 8878, bzip2, xz, and zip's APPNOTE.
+const FOREIGN: [Foreign; 7] = [
+    Foreign {
+        magic: b"!BDN",
+        what: "an Outlook data file (PST or OST)",
+        advice: "convert it to mbox first, for instance with readpst",
+    },
+    Foreign {
+        magic: b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1",
+        what: "an Outlook .msg file",
+        advice: "save it as .eml first, for instance with msgconvert",
+    },
+    Foreign { magic: b"\x1F\x8B", what: "compressed with gzip", advice: "unpack it first" },
+    Foreign { magic: b"\x28\xB5\x2F\xFD", what: "compressed with zstd", advice: "unpack it first" },
+    Foreign { magic: b"BZh", what: "compressed with bzip2", advice: "unpack it first" },
+    Foreign { magic: b"\xFD7zXZ\0", what: "compressed with xz", advice: "unpack it first" },
+    Foreign { magic: b"PK\x03\x04", what: "a zip archive", advice: "unpack it first" },
+];
+
+impl Foreign {
+    /// The sentence for people.
+    pub(super) fn sentence(&self) -> String {
+        format!("it is {}; {}", self.what, self.advice)
+    }
+}
+
+/// What a file holds that begins with these bytes.
+pub(super) fn holds(first: &[u8]) -> Holds {
+    if let Some(foreign) = FOREIGN.iter().find(|foreign| first.starts_with(foreign.magic)) {
+        return Holds::Foreign(*foreign);
+    }
+    let text = first.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(first);
+    let blank = text.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    match text.get(blank..).unwrap_or_default() {
+        [] => Holds::Nothing,
+        text if begins_mbox(text) => Holds::Mbox,
+        _ => Holds::Mail,
+    }
+}
+
+/// A file that was opened, with its size and what it holds; it stands at its beginning.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) file: File,
+    pub(super) metadata: fs::Metadata,
+    pub(super) holds: Holds,
+}
+
+/// Opens a regular file. Anything else is refused before it is opened: a pipe would wait for ever.
+pub(super) fn open(path: &Path) -> io::Result<Opened> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    let mut file = File::open(path)?;
+    let mut first = Vec::new();
+    file.by_ref().take(SNIFFED).read_to_end(&mut first)?;
+    file.rewind()?;
+    Ok(Opened { metadata: file.metadata()?, holds: holds(&first), file })
+}
+
+impl Opened {
+    /// Reads the whole file as one mail; the inner error is the reason why it is none that can be read.
+    pub(super) fn read_mail(mut self) -> io::Result<Result<Vec<u8>, String>> {
+        match self.holds {
+            Holds::Nothing => return Ok(Err("the file is empty".into())),
+            Holds::Foreign(foreign) => return Ok(Err(foreign.sentence())),
+            Holds::Mbox | Holds::Mail => {}
+        }
+        let mut raw = Vec::with_capacity(usize::try_from(self.metadata.len().min(MAX_MESSAGE_BYTES)).unwrap_or_default());
+        self.file.by_ref().take(MAX_MESSAGE_BYTES + 1).read_to_end(&mut raw)?;
+        let fits = raw.len() as u64 <= MAX_MESSAGE_BYTES;
+        Ok(if fits { Ok(raw) } else { Err(format!("the message is longer than {MAX_MESSAGE_BYTES} bytes")) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_known_by_what_they_hold() {
+        assert_eq!(holds(b""), Holds::Nothing);
+        assert_eq!(holds(b"\n\r\n"), Holds::Nothing);
+        assert_eq!(holds(b"\xEF\xBB\xBF\r\nFrom a@b Mon Jan  6 09:00:00 2020\n"), Holds::Mbox);
+        assert_eq!(holds(b"From : Ann <ann@acme.example>\n"), Holds::Mail);
+        assert_eq!(holds(b"Subject: x\n"), Holds::Mail);
+        assert!(matches!(holds(b"!BDN\0\0"), Holds::Foreign(foreign) if foreign.sentence().contains("readpst")));
+        assert!(matches!(holds(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"), Holds::Foreign(foreign) if foreign.what.contains(".msg")));
+    }
+}
