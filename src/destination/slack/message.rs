@@ -182,7 +182,7 @@ mod tests {
             name in "\\PC{0,300}",
             subject in "\\PC{0,600}",
             recipients in 0_usize..400,
-            text in "(\\PC|\n){0,3000}",
+            text in "(\\PC|\n){0,3500}",
             number in 1_u32..4,
         ) {
             let to = (0..recipients).map(|n| person(&name, &format!("{n}@{name}"))).collect();

@@ -33,9 +33,8 @@ use self::channels::Channels;
 use self::message::{Message, TEXT_MAX_CHARS};
 use self::method::Method;
 
-/// The text of one post. Slack recommends at most 4,000 characters; the heading, which is cut to less than 1,000, comes on
-/// top where the renderer does not leave room for it.
-const TEXT_CHARS: usize = 3_000;
+/// The text of one post, heading included: Slack recommends at most 4,000 characters, and escaping needs room.
+const TEXT_CHARS: usize = 3_500;
 /// Slack's largest file.
 const FILE_MAX_BYTES: u64 = 1_000_000_000;
 
@@ -138,8 +137,11 @@ impl Destination for SlackDestination {
         }
     }
 
-    async fn post(&self, channel: &ChannelId, root: Option<&Receipt>, post: &Post, handle: &Handle) -> Result<Receipt, Failure> {
+    async fn turn(&self, channel: &ChannelId) {
         self.pace.wait(channel).await;
+    }
+
+    async fn post(&self, channel: &ChannelId, root: Option<&Receipt>, post: &Post, handle: &Handle) -> Result<Receipt, Failure> {
         let outcome = match &post.content {
             Content::Text { text, number, of } => self.post_message(channel, root, &Message::new(post, text, *number, *of)).await,
             Content::File { name, .. } => files::share(&self.api, channel, root, name, handle, self.settings.settle).await,

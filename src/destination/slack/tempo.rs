@@ -1,5 +1,5 @@
-//! How often each method may be called. A method rests when Slack says so, and is called at the rate of its tier before
-//! Slack has to say it: those who keep being refused are cut off longer. Posts keep a pace of their own beside it.
+//! How often each repeatable method may be called. A method rests when Slack says so, and is called at the rate of its tier
+//! before Slack has to say it: those who keep being refused are cut off longer. Posts keep a pace of their own.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

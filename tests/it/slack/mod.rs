@@ -70,6 +70,7 @@ async fn send(
     post: &Post,
 ) -> Result<Receipt, Failure> {
     let handle = destination.prepare(post).await?;
+    destination.turn(channel).await;
     destination.post(channel, root, post, &handle).await
 }
 
