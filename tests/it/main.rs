@@ -10,7 +10,11 @@
 
 mod archive;
 mod archives;
+mod check;
 mod configuration;
+mod example;
+mod gates;
 mod ledger;
 mod policy;
 mod support;
+mod tidy;
