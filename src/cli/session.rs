@@ -59,8 +59,7 @@ pub(super) fn world(config: Config, needs: Needs, command: &str, progress: Progr
 
 /// The sources of a configuration.
 pub(super) fn sources(config: &Config) -> Vec<Arc<dyn Source>> {
-    let base = config.file.parent().unwrap_or(Path::new("."));
-    config.sources.iter().map(|source| assemble::source(source, base)).collect()
+    config.sources.iter().map(|source| assemble::source(source, config.base())).collect()
 }
 
 /// The destinations of a configuration.

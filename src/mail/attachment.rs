@@ -1,6 +1,7 @@
 //! Attachments: what a message lists, and their bytes on demand.
 
 use super::id::Digest;
+use super::parse::{self, clean};
 
 /// One leaf part of a message that is not its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,56 @@ pub struct Attachment {
 
 /// The decoded bytes of an attachment, read again from the raw message; `None` where the raw message is not the one that
 /// the attachment was listed from.
-pub fn bytes(_raw: &[u8], _attachment: &Attachment) -> Option<Vec<u8>> {
-    None
+pub fn bytes(raw: &[u8], attachment: &Attachment) -> Option<Vec<u8>> {
+    parse::part_bytes(raw, attachment.part).filter(|bytes| Digest::of(bytes) == attachment.sha256)
+}
+
+/// The longest name in bytes that file systems take (NAME_MAX).
+const MOST_NAME_BYTES: usize = 255;
+/// The longest ending that is kept when a name is cut.
+const MOST_ENDING_BYTES: usize = 16;
+
+/// A name that is only a name: the last component of a path, one line, nothing hidden, not too long. `None` where
+/// nothing is left.
+pub(super) fn harmless_name(name: &str) -> Option<String> {
+    let component = name.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or_default();
+    let name = clean::line(component, usize::MAX);
+    let name = name.trim_end_matches(['.', ' ']);
+    if name.trim_matches('.').is_empty() {
+        return None;
+    }
+    if name.len() <= MOST_NAME_BYTES {
+        return Some(name.to_owned());
+    }
+    let ending =
+        name.rfind('.').and_then(|dot| name.get(dot..)).filter(|ending| ending.len() <= MOST_ENDING_BYTES).unwrap_or_default();
+    let stem_end = name.floor_char_boundary(MOST_NAME_BYTES - ending.len());
+    Some(format!("{}{ending}", name.get(..stem_end).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_only_names() {
+        for (name, harmless) in [
+            ("plan.pdf", Some("plan.pdf")),
+            ("../../etc/passwd", Some("passwd")),
+            ("C:\\Users\\ann\\plan.pdf", Some("plan.pdf")),
+            ("\u{202e}fdp.exe\0", Some("fdp.exe")),
+            ("a\r\nb.txt", Some("a b.txt")),
+            ("..", None),
+            ("/", None),
+            ("plan.pdf. .", Some("plan.pdf")),
+        ] {
+            assert_eq!(harmless_name(name).as_deref(), harmless, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_ending() {
+        let name = harmless_name(&format!("{}.pdf", "ü".repeat(200)));
+        assert!(name.is_some_and(|name| name.len() <= MOST_NAME_BYTES && name.ends_with("ü.pdf")));
+    }
 }

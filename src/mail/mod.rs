@@ -6,7 +6,9 @@ pub mod address;
 pub mod attachment;
 pub mod authentication;
 pub mod id;
+mod identity;
 mod parse;
+mod subject;
 pub mod text;
 pub mod thread;
 

@@ -16,6 +16,7 @@ mod mbox;
 mod outlet;
 mod place;
 pub mod read;
+mod survey;
 mod tree;
 
 use std::sync::Arc;
@@ -147,7 +148,7 @@ pub enum SourceError {
         hint: String,
     },
     /// The server or file said something that cannot be understood, or ended early.
-    #[error("{what} ended or answered badly: {why}")]
+    #[error("{what} cannot be read: {why}")]
     Broken {
         /// What was read.
         what: String,

@@ -5,13 +5,48 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::{Sent, SourceError};
+use crate::position::{Position, SourceName};
+
+/// What all sources of files are made of.
+#[derive(Clone, Debug)]
+pub(super) struct Files {
+    /// The name of the source.
+    pub(super) name: SourceName,
+    /// A file, a directory or a glob, absolute.
+    pub(super) path: PathBuf,
+    /// What mailboxes are named relative to: the directory of the configuration.
+    pub(super) base: PathBuf,
+}
+
+impl Files {
+    /// The files and directories that the source names, at least one.
+    pub(super) fn locate(&self) -> Result<Vec<PathBuf>, SourceError> {
+        locate(&self.path, &self.base)
+    }
+
+    /// The name of the mailbox that a file or directory is.
+    pub(super) fn mailbox(&self, path: &Path) -> String {
+        mailbox_name(path, &self.base)
+    }
+
+    /// A position of this source.
+    pub(super) fn position(&self, mailbox: &str, place: String) -> Position {
+        Position { source: self.name.clone(), mailbox: mailbox.to_owned(), place }
+    }
+}
+
+/// Runs work that waits for files on a thread that may block.
+pub(super) async fn blocking(work: impl FnOnce() -> Result<(), SourceError> + Send + 'static) -> Result<(), SourceError> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.unwrap_or_else(|error| Err(SourceError::Broken { what: "the thread that reads files".into(), why: error.to_string() }))
+}
 
 /// The files and directories that `path` names, sorted: itself where it exists, else what it matches as a glob. What
 /// stands before the pattern is taken as it is: `base` may hold brackets.
 ///
 /// # Errors
 /// [`SourceError::Missing`] where there is nothing.
-pub(super) fn locate(path: &Path, base: &Path) -> Result<Vec<PathBuf>, SourceError> {
+fn locate(path: &Path, base: &Path) -> Result<Vec<PathBuf>, SourceError> {
     if fs::symlink_metadata(path).is_ok() {
         return Ok(vec![path.to_path_buf()]);
     }
@@ -26,7 +61,9 @@ pub(super) fn locate(path: &Path, base: &Path) -> Result<Vec<PathBuf>, SourceErr
     }
     let matches = glob::glob(&pattern.to_string_lossy()).map_err(|error| missing(format!("; the pattern is wrong: {error}")))?;
     let mut found: Vec<PathBuf> = matches.filter_map(Result::ok).collect();
+    // Paths sort by their steps: what is in a directory that matches follows it, and is met with it.
     found.sort();
+    found.dedup_by(|inner, outer| inner.starts_with(outer));
     if found.is_empty() { Err(missing(nearest(path))) } else { Ok(found) }
 }
 
@@ -47,7 +84,7 @@ pub(super) fn nearest(path: &Path) -> String {
 
 /// The name of the mailbox that `path` is: its path relative to `base`, `/`-separated. A place outside `base` begins with
 /// `..`, so that a tree that is moved as a whole keeps its names.
-pub(super) fn mailbox_name(path: &Path, base: &Path) -> String {
+fn mailbox_name(path: &Path, base: &Path) -> String {
     let (path, base) = (steps(path), steps(base));
     let common = path.iter().zip(&base).take_while(|(one, other)| one == other).count();
     let up = base.iter().skip(common).map(|_| "..".to_owned());

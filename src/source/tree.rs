@@ -4,6 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::place::{Files, text_of};
+use super::{Scanned, SourceError};
+
 /// One directory and the files that may be mail in it.
 #[derive(Debug)]
 pub(super) struct Directory {
@@ -31,6 +34,14 @@ pub(super) struct Closed {
     pub(super) path: PathBuf,
     /// What the system said.
     pub(super) error: io::Error,
+}
+
+impl Closed {
+    /// What a source says of it.
+    pub(super) fn failure(self, files: &Files) -> Scanned {
+        let error = SourceError::Unreachable { what: self.path.display().to_string(), why: self.error.to_string() };
+        Scanned::MailboxFailed { mailbox: files.mailbox(&self.path), error }
+    }
 }
 
 /// The directories of a tree, each before those in it. Links to files are followed, links to directories are not: so
@@ -93,7 +104,7 @@ fn list(path: &Path) -> io::Result<(Directory, Vec<PathBuf>)> {
 
 /// The messages of a Maildir folder: one file for each unique name, though one that is moved from `new` to `cur` just now
 /// may be seen in both.
-fn messages(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn messages(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for place in ["new", "cur"] {
         let listed = match fs::read_dir(folder.join(place)) {
@@ -114,7 +125,7 @@ fn messages(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// The unique name of a Maildir file, by its path; bytes that are no UTF-8 are escaped.
 pub(super) fn name_of(file: &Path) -> String {
-    let name = file.file_name().map(super::place::text_of).unwrap_or_default();
+    let name = file.file_name().map(text_of).unwrap_or_default();
     unique_name(&name).to_owned()
 }
 

@@ -1,10 +1,8 @@
 //! The archive: Slack's export layout on disk.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::process::Command;
+use std::fs;
 
-use mailferry::delivery::Part;
+use mailferry::delivery::{ChannelId, Part, Receipt};
 use mailferry::destination::post::Content;
 use mailferry::destination::{Destination, Failure};
 use serde_json::{Value, json};
@@ -83,7 +81,7 @@ async fn a_file_is_invisible_until_it_is_posted_and_then_whole() {
     let shared = &world.messages("acme")[1]["files"][0];
     assert_eq!((&shared["id"], &shared["size"]), (&json!(handle.as_str()), &json!(4)));
     assert_eq!(shared["title"], "../Plän #1.pdf");
-    assert_eq!(shared["url_private"], format!("__uploads/{handle}/_Plän _1.pdf"));
+    assert_eq!(shared["url_private"], format!("__uploads/{handle}/Plän _1.pdf"));
     assert_eq!(fs::read(world.path.join(shared["url_private"].as_str().unwrap())).unwrap(), b"%PDF");
 }
 
@@ -151,4 +149,135 @@ async fn a_check_changes_nothing_and_names_channels_that_collide() {
     assert!(!world.path.exists());
     world.open("Acme Inc").await;
     assert!(matches!(world.destination.open(&spec("acme-inc")).await, Err(Failure::ChannelClosed { .. })));
+}
+
+#[tokio::test]
+async fn a_journal_cut_at_any_byte_of_its_last_line_leads_to_the_same_export() {
+    let world = World::new();
+    let acme = world.open("acme").await;
+    let root = world.post(&acme, None, &text("1", NOON, "Plan", "one")).await.unwrap();
+    let journal = world.path.join(".mailferry/journal/acme.jsonl");
+    let before = fs::metadata(&journal).unwrap().len();
+    let last = file("1", NOON, "plan.pdf", "application/pdf", b"%PDF");
+    world.post(&acme, Some(&root), &last).await.unwrap();
+    world.destination.publish().await.unwrap();
+    let (whole, bytes) = (world.export(), fs::read(&journal).unwrap());
+
+    let mut world = world;
+    for len in before..bytes.len() as u64 {
+        fs::write(&journal, &bytes[..len as usize]).unwrap();
+        world = world.reopen();
+        let acme = world.open("acme").await;
+        assert_eq!(world.lookup(&acme, &last.key).await, None, "cut at byte {len}");
+        assert_eq!(fs::metadata(&journal).unwrap().len(), before);
+        // The whole way only now and then: each takes as long as a disk takes to sync a dozen files.
+        if len % 16 == 0 || len + 1 == bytes.len() as u64 {
+            world.post(&acme, Some(&root), &last).await.unwrap();
+            world.destination.publish().await.unwrap();
+            assert_eq!(fs::read(&journal).unwrap(), bytes, "cut at byte {len}");
+            assert_eq!(world.export(), whole, "cut at byte {len}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_publication_cut_after_any_of_its_files_is_completed_by_the_next() {
+    let mut world = World::new();
+    let acme = world.open("acme").await;
+    let root = world.post(&acme, None, &text("1", NOON, "Plan", "one")).await.unwrap();
+    world.destination.publish().await.unwrap();
+    let marker = world.path.join(".mailferry/published/acme");
+    let (old, old_marker) = (world.export(), fs::read(&marker).unwrap());
+    world.post(&acme, Some(&root), &text("2", "2021-03-04T08:00:00Z", "Re: Plan", "two")).await.unwrap();
+    let globex = world.open("globex").await;
+    world.post(&globex, None, &text("3", NOON, "Other", "three")).await.unwrap();
+    world.destination.publish().await.unwrap();
+    let new = world.export();
+
+    let changed: Vec<_> = new.iter().filter(|(path, bytes)| old.get(*path) != Some(*bytes)).collect();
+    assert!(changed.len() > 6, "{:?}", changed.iter().map(|(path, _)| path).collect::<Vec<_>>());
+    for reached in 0..=changed.len() {
+        for (nth, (path, bytes)) in changed.iter().enumerate() {
+            match old.get(*path) {
+                _ if nth < reached => fs::write(world.path.join(path), bytes).unwrap(),
+                Some(before) => fs::write(world.path.join(path), before).unwrap(),
+                None => drop(fs::remove_file(world.path.join(path))),
+            }
+        }
+        fs::write(&marker, &old_marker).unwrap();
+        drop(fs::remove_file(world.path.join(".mailferry/published/globex")));
+        fs::write(world.path.join(".mailferry/drafts/0"), "[half a day").unwrap();
+        world = world.reopen();
+        world.destination.publish().await.unwrap();
+        assert!(world.export() == new, "cut after {reached} files");
+        assert_eq!(fs::read_dir(world.path.join(".mailferry/drafts")).unwrap().count(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_missing_from_the_export_is_made_again() {
+    let mut world = World::new();
+    let acme = world.open("acme").await;
+    world.post(&acme, None, &text("1", NOON, "Plan", "one")).await.unwrap();
+    world.destination.publish().await.unwrap();
+    let whole = world.export();
+    for path in whole.keys() {
+        fs::remove_file(world.path.join(path)).unwrap();
+        world = world.reopen();
+        world.destination.publish().await.unwrap();
+        assert!(world.export() == whole, "{} was not made again", path.display());
+    }
+}
+
+#[tokio::test]
+async fn a_day_is_valid_json_whenever_it_is_read() {
+    let world = World::new();
+    let acme = world.open("acme").await;
+    let day = world.path.join("acme/2021-03-01.json");
+    world.post(&acme, None, &text("0", NOON, "Plan", "one")).await.unwrap();
+    world.destination.publish().await.unwrap();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let reader = std::thread::spawn(move || {
+        let mut most = 0;
+        while stopped.try_recv().is_err() {
+            most = most.max(json(&day).as_array().unwrap().len());
+        }
+        most.max(json(&day).as_array().unwrap().len())
+    });
+    for nth in 1..60 {
+        world.post(&acme, None, &text(&nth.to_string(), NOON, "Plan", &"long ".repeat(2_000))).await.unwrap();
+        world.destination.publish().await.unwrap();
+    }
+    stop.send(()).unwrap();
+    assert_eq!(reader.join().unwrap(), 60);
+}
+
+#[tokio::test]
+async fn a_reply_to_a_post_that_the_archive_does_not_hold_is_refused() {
+    let world = World::new();
+    let acme = world.open("acme").await;
+    let root = Receipt { id: "1614596400.000100".into() };
+    assert!(matches!(world.post(&acme, Some(&root), &text("2", NOON, "Re: Plan", "?")).await, Err(Failure::Refused(_))));
+    assert!(matches!(world.post(&ChannelId::new("C0"), None, &text("2", NOON, "", "")).await, Err(Failure::StaleChannel(_))));
+}
+
+#[tokio::test]
+async fn people_are_one_user_each_whatever_the_case_of_their_address() {
+    let world = World::new();
+    let acme = world.open("acme").await;
+    for (id, from) in [("1", "ann@acme.example"), ("2", "ANN@acme.example"), ("3", "ann@globex.example")] {
+        let mut post = text(id, NOON, "Plan", "text");
+        post.heading = heading(from, NOON, "Plan");
+        world.post(&acme, None, &post).await.unwrap();
+    }
+    let mut nameless = text("4", NOON, "Plan", "text");
+    nameless.heading.author = None;
+    world.post(&acme, None, &nameless).await.unwrap();
+    world.destination.publish().await.unwrap();
+    let users = json(&world.path.join("users.json"));
+    let users = users.as_array().unwrap();
+    let names: std::collections::BTreeSet<&str> = users.iter().map(|user| user["name"].as_str().unwrap()).collect();
+    assert_eq!((users.len(), names.len()), (4, 4), "Ann of Acme, Ann of Globex, Bob, and nobody in particular: {names:?}");
+    let ids: Vec<&Value> = users.iter().map(|user| &user["id"]).collect();
+    assert!(world.messages("acme").iter().all(|message| ids.contains(&&message["user"])));
 }

@@ -1,163 +1,424 @@
-//! Archives on disk: mbox in all its dialects, Maildir, `.eml` files, and what becomes of them between two runs.
+//! Archives on disk as sources: what a run sends, and what becomes of it when the files change between two runs.
 
-use std::io::Cursor;
+use mailferry::source::{EmlSource, MaildirSource, MboxSource, Scanned, Sent, Source, SourceError};
+use proptest::prelude::*;
 
-use mailferry::source::{MboxEntry, MboxReader};
-
-fn entries(mbox: impl AsRef<[u8]>) -> Vec<MboxEntry> {
-    MboxReader::new(Cursor::new(mbox.as_ref())).collect::<Result<_, _>>().unwrap()
-}
-
-/// The messages of an mbox as text.
-fn texts(mbox: impl AsRef<[u8]>) -> Vec<String> {
-    let raw = |entry: MboxEntry| entry.raw.map_or_else(|reason| format!("!{reason}"), |raw| String::from_utf8(raw).unwrap());
-    entries(mbox).into_iter().map(raw).collect()
-}
+use crate::support::shelf::{Shelf, name};
 
 const FROM: &str = "From ann@acme.example Mon Jan  6 09:00:00 2020\n";
 
-mod dialects {
+fn mbox(shelf: &Shelf, path: &str) -> MboxSource {
+    MboxSource::new(name(), shelf.path(path), shelf.base())
+}
+
+fn maildir(shelf: &Shelf, path: &str) -> MaildirSource {
+    MaildirSource::new(name(), shelf.path(path), shelf.base())
+}
+
+fn eml(shelf: &Shelf, path: &str) -> EmlSource {
+    EmlSource::new(name(), shelf.path(path), shelf.base())
+}
+
+fn mail(subject: &str) -> String {
+    format!("Subject: {subject}\n\n{subject}\n")
+}
+
+fn letters(subjects: &[&str]) -> String {
+    subjects.iter().map(|subject| format!("{FROM}{}\n", mail(subject))).collect()
+}
+
+fn findings(source: &dyn Source) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let findings = runtime.block_on(source.check());
+    findings.iter().map(|finding| format!("{}\n", serde_json::to_string(finding).unwrap())).collect()
+}
+
+mod mboxes {
     use super::*;
 
     #[test]
-    fn mboxrd_loses_one_mark_of_each_quoted_line() {
-        let mbox = format!("{FROM}Subject: a\n\n>From here\n>>From there\n>From: no\nx >From y\n\n{FROM}Subject: b\n\nb\n");
-        assert_eq!(texts(mbox), ["Subject: a\n\nFrom here\n>From there\n>From: no\nx >From y\n", "Subject: b\n\nb\n"]);
+    fn a_second_run_over_an_unchanged_file_sends_nothing() {
+        let shelf = Shelf::default();
+        shelf.put("mail/a.mbox", letters(&["one", "two"]));
+        let source = mbox(&shelf, "mail/*.mbox");
+        assert_eq!(shelf.run(&source).places(), ["mail/a.mbox at 0/0", "mail/a.mbox at 0/66"]);
+        let second = shelf.run(&source);
+        assert!(matches!(second.sent.as_slice(), [Scanned::MailboxDone { checkpoint: Some(_), .. }]), "{second:?}");
     }
 
     #[test]
-    fn mboxcl2_keeps_the_lines_that_its_content_length_covers() {
-        let body = "quoted:\n\nFrom bob@acme.example Mon Jan  6 09:00:00 2020\nSubject: inner\n\n>From x\n";
-        let mbox = format!("{FROM}Content-Length: {}\n\n{body}\n{FROM}Subject: b\nContent-Length: 2\n\nb\n", body.len());
-        let found = entries(&mbox);
-        assert_eq!(
-            texts(&mbox),
-            [format!("Content-Length: {}\n\n{body}", body.len()), "Subject: b\nContent-Length: 2\n\nb\n".into()]
-        );
-        assert_eq!(found[0].notes, ["its Content-Length was believed over lines that begin with `From `"]);
-        assert_eq!(found[1].notes, [""; 0]);
+    fn what_is_appended_is_sent_in_the_next_run() {
+        let shelf = Shelf::default();
+        shelf.put("a.mbox", letters(&["one", "two"]));
+        shelf.run(&mbox(&shelf, "a.mbox"));
+        shelf.put("a.mbox", letters(&["one", "two", "three"]));
+        assert_eq!(shelf.run(&mbox(&shelf, "a.mbox")).texts(), [mail("three")]);
     }
 
     #[test]
-    fn mboxcl2_is_read_at_the_end_of_the_file_as_well() {
-        let body = format!("x\n\n{FROM}Subject: inner\n\ny\n");
-        let mbox = format!("{FROM}Content-Length: {}\n\n{body}\n", body.len());
-        assert_eq!(texts(mbox).len(), 1);
+    fn a_last_message_that_was_cut_is_sent_whole_at_a_new_place() {
+        let shelf = Shelf::default();
+        let whole = letters(&["one", "two"]);
+        shelf.put("a.mbox", &whole.as_bytes()[..whole.len() - 4]);
+        shelf.run(&mbox(&shelf, "a.mbox"));
+        shelf.put("a.mbox", letters(&["one", "two", "three"]));
+        let second = shelf.run(&mbox(&shelf, "a.mbox"));
+        assert_eq!(second.places(), ["a.mbox at 1/66", "a.mbox at 1/132"]);
+        assert_eq!(second.texts(), [mail("two"), mail("three")]);
     }
 
     #[test]
-    fn a_content_length_that_lands_nowhere_is_ignored_with_a_note() {
-        for length in ["1", "70", "999999", "-1", "99999999999999999999999999", "x"] {
-            let mbox = format!("{FROM}Subject: a\nContent-Length: {length}\n\nbody\n\n{FROM}Subject: b\n\nb\n");
-            let found = entries(&mbox);
-            assert_eq!(found.len(), 2, "{length}");
-            assert!(found[0].raw.as_ref().unwrap().ends_with(b"\n\nbody\n"));
-            let noted = length.parse::<usize>().is_ok();
-            assert_eq!(found[0].notes.iter().any(|note| note.contains("was ignored")), noted, "{length}");
+    fn a_file_that_was_rewritten_is_read_anew_in_a_new_generation() {
+        for rewritten in [letters(&["two"]), letters(&["oned", "two", "three"]), letters(&["one", "owt"]), String::new()] {
+            let shelf = Shelf::default();
+            shelf.put("a.mbox", letters(&["one", "two"]));
+            shelf.run(&mbox(&shelf, "a.mbox"));
+            shelf.put("a.mbox", &rewritten);
+            let second = shelf.run(&mbox(&shelf, "a.mbox"));
+            assert_eq!(second.texts().len(), rewritten.matches(FROM).count());
+            assert!(second.places().iter().all(|place| place.starts_with("a.mbox at 1/")));
+            assert_eq!(shelf.run(&mbox(&shelf, "a.mbox")).places(), [""; 0]);
         }
     }
 
     #[test]
-    fn crlf_files_keep_their_line_ends() {
-        let mbox = format!("{FROM}Subject: a\n\n>From b\n\n{FROM}Subject: b\n\nb\n").replace('\n', "\r\n");
-        assert_eq!(texts(mbox), ["Subject: a\r\n\r\nFrom b\r\n", "Subject: b\r\n\r\nb\r\n"]);
+    fn a_content_length_that_lands_only_once_the_file_has_grown_is_followed_then() {
+        let shelf = Shelf::default();
+        let body = format!("see:\n\n{}", letters(&["inner", "inner two"]));
+        let whole = format!("{FROM}Content-Length: {}\n\n{body}\n{}", body.len(), letters(&["next"]));
+        shelf.put("a.mbox", &whole.as_bytes()[..whole.len() - 90]);
+        assert_eq!(shelf.run(&mbox(&shelf, "a.mbox")).texts().len(), 3);
+        shelf.put("a.mbox", &whole);
+        let second = shelf.run(&mbox(&shelf, "a.mbox"));
+        assert_eq!(second.texts(), [format!("Content-Length: {}\n\n{body}", body.len()), mail("next")]);
     }
 
     #[test]
-    fn the_date_of_the_from_line_is_kept_unless_it_is_a_constant() {
-        let mbox = "From - Mon Jan 06 09:00:00 +0100 2020\nA: b\n\n\nFrom mboxrd@z Thu Jan  1 00:00:00 1970\nA: b\n\n";
-        let dates: Vec<_> = entries(mbox).iter().map(|entry| entry.internal_date.map(|date| date.to_rfc3339())).collect();
-        assert_eq!(dates, [Some("2020-01-06T08:00:00+00:00".into()), None]);
+    fn a_run_that_is_stopped_anywhere_goes_on_without_gap_or_repetition() {
+        let whole = letters(&["one", "two", "three", "four"]);
+        for items in 0..7 {
+            let shelf = Shelf::default();
+            shelf.put("a.mbox", &whole);
+            let mut texts = shelf.run_until(&mbox(&shelf, "a.mbox"), items).texts();
+            texts.extend(shelf.run(&mbox(&shelf, "a.mbox")).texts());
+            assert_eq!(texts, ["one", "two", "three", "four"].map(mail), "stopped after {items}");
+        }
     }
 
     #[test]
-    fn only_the_one_parting_line_is_not_the_messages_own() {
-        let mbox = format!("{FROM}Subject: a\n\na\n\n\n{FROM}Subject: b\n\nb\n\n\n");
-        assert_eq!(texts(mbox), ["Subject: a\n\na\n\n", "Subject: b\n\nb\n\n"]);
+    fn without_a_checkpoint_no_place_comes_to_mean_another_message() {
+        for checkpoint in [None, Some("{}"), Some("garbage")] {
+            let shelf = Shelf::default();
+            shelf.put("a.mbox", letters(&["one"]));
+            shelf.run(&mbox(&shelf, "a.mbox"));
+            shelf.put("a.mbox", letters(&["other"]));
+            shelf.memory.set_checkpoint("a.mbox", checkpoint);
+            assert_eq!(shelf.run(&mbox(&shelf, "a.mbox")).places(), ["a.mbox at 1/0"]);
+        }
+    }
+
+    #[test]
+    fn one_file_that_cannot_be_read_does_not_stop_the_others() {
+        let shelf = Shelf::default();
+        shelf.put("mail/a.mbox", "!BDN\0\0\0\0");
+        shelf.put("mail/b.mbox", "\u{1f}garbage\n".repeat(9));
+        shelf.put("mail/c.mbox", letters(&["one"]));
+        let run = shelf.run(&mbox(&shelf, "mail/*.mbox"));
+        assert!(run.result.is_ok());
+        assert_eq!(run.failures().len(), 1);
+        assert!(run.failures()[0].starts_with("mail/a.mbox: "), "{:?}", run.failures());
+        assert!(run.failures()[0].contains("PST"));
+        assert_eq!(
+            run.places(),
+            ["mail/b.mbox at 0/0: what stands here before the first `From ` line is no message", "mail/c.mbox at 0/0"]
+        );
+    }
+
+    #[test]
+    fn a_directory_is_searched_for_what_holds_mail_by_name_or_content() {
+        let shelf = Shelf::default();
+        shelf.put("Mail/Inbox", letters(&["one"]));
+        shelf.put("Mail/Inbox.msf", "// <!-- <mdb:mork:z v=\"1.4\"/> -->");
+        shelf.put("Mail/Inbox.sbd/Sent", letters(&["two"]));
+        let run = shelf.run(&mbox(&shelf, "Mail"));
+        assert_eq!(run.places(), ["Mail/Inbox at 0/0", "Mail/Inbox.sbd/Sent at 0/0"]);
+        assert_eq!(run.messages().map(|found| found.sent).collect::<Vec<_>>(), [Sent::Unknown, Sent::Yes]);
+        let findings = findings(&mbox(&shelf, "Mail"));
+        assert!(findings.contains("2 mbox files") && findings.contains("Inbox.msf"), "{findings}");
+    }
+
+    #[test]
+    fn a_path_that_matches_nothing_is_an_error_that_says_what_there_is() {
+        let shelf = Shelf::default();
+        shelf.put("mail/history.mbx", "");
+        for path in ["mail/*.mbox", "mail/a.mbox"] {
+            let run = shelf.run(&mbox(&shelf, path));
+            assert!(matches!(&run.result, Err(SourceError::Missing { hint, .. }) if hint.contains("history.mbx")), "{run:?}");
+            assert!(findings(&mbox(&shelf, path)).contains("refused"));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_met_twice_is_read_once() {
+        let shelf = Shelf::default();
+        shelf.put("mail/in/a.mbox", letters(&["one"]));
+        assert_eq!(shelf.run(&mbox(&shelf, "mail/**/*")).places(), ["mail/in/a.mbox at 0/0"]);
     }
 }
 
-mod misbehaviour {
+/// Messages in which everything stands that may be taken for a boundary; some with a Content-Length and, within it, a
+/// boundary in full form.
+fn awkward_mboxes() -> impl Strategy<Value = Vec<String>> {
+    let line = prop_oneof![
+        Just("\n".to_owned()),
+        Just("From here on\n".to_owned()),
+        Just(">From there\n".to_owned()),
+        Just("From ann@acme.example Mon Jan  6 09:00:00 2020 or so\n".to_owned()),
+        Just("Subject: inner\n".to_owned()),
+        Just("Received: inner\n".to_owned()),
+        "[a-c ]{0,9}\n",
+    ];
+    let body = (prop::collection::vec(line, 0..8), any::<bool>());
+    prop::collection::vec(body, 1..5).prop_map(|bodies| {
+        let message = |(number, (lines, measured)): (usize, (Vec<String>, bool))| {
+            let lines = lines.concat();
+            let body = if measured { format!("{lines}\n{FROM}Subject: in {number}\n\nend\n") } else { format!("{lines}end\n") };
+            let length = if measured { format!("Content-Length: {}\n", body.len()) } else { String::new() };
+            format!("{FROM}Subject: {number}\n{length}\n{body}\n")
+        };
+        bodies.into_iter().enumerate().map(message).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_file_that_is_read_while_it_is_written_gives_each_message_once_and_whole(
+        messages in awkward_mboxes(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+    ) {
+        let whole = messages.concat();
+        let shelf = Shelf::default();
+        shelf.put("a", &whole);
+        let expected = shelf.run(&mbox(&shelf, "a")).texts();
+        prop_assert!(expected.len() >= messages.len());
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(whole.len())).collect();
+        cuts.sort_unstable();
+        let shelf = Shelf::default();
+        let mut texts = Vec::new();
+        for cut in cuts.iter().copied().chain([whole.len()]) {
+            shelf.put("a", &whole.as_bytes()[..cut]);
+            texts.extend(shelf.run(&mbox(&shelf, "a")).texts());
+        }
+        for message in &expected {
+            let times = texts.iter().filter(|text| *text == message).count();
+            // Between two cuts a message may seem to grow by the beginning of the next `From ` line, and shrink again.
+            prop_assert!(times == 1 || times > 1 && cuts.len() > 1, "{times} times: {message}");
+        }
+        prop_assert_eq!(shelf.run(&mbox(&shelf, "a")).texts(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic_and_every_byte_is_accounted_for(
+        pieces in prop::collection::vec(prop_oneof![
+            Just(FROM.as_bytes().to_vec()),
+            Just(b"\n".to_vec()),
+            Just(b"\r\n\r\n".to_vec()),
+            Just(b"Content-Length: 30\n".to_vec()),
+            Just(b"Message-ID: <a>\nSubject: x\n".to_vec()),
+            Just(b"\xef\xbb\xbf".to_vec()),
+            prop::collection::vec(any::<u8>(), 0..40),
+        ], 0..12),
+    ) {
+        let bytes = pieces.concat();
+        let reader = mailferry::source::MboxReader::new(bytes.as_slice()).with_limit(120);
+        let entries: Vec<_> = reader.map(Result::unwrap).collect();
+        let blank = |bytes: &[u8]| bytes.iter().all(|byte| b"\r\n\xef\xbb\xbf".contains(byte));
+        let start = entries.first().map_or(bytes.len(), |entry| usize::try_from(entry.span.start).unwrap());
+        prop_assert!(blank(&bytes[..start]));
+        prop_assert!(entries.windows(2).all(|pair| pair[0].span.end == pair[1].span.start));
+        prop_assert_eq!(entries.last().map_or(bytes.len() as u64, |entry| entry.span.end), bytes.len() as u64);
+    }
+}
+
+mod maildirs {
     use super::*;
 
     #[test]
-    fn prose_that_begins_with_from_stays_in_the_text_with_a_note() {
-        let mbox = format!("{FROM}Subject: a\n\nHello,\n\nFrom my view it works.\nFrom now on, too.\n\n{FROM}Subject: b\n\nb\n");
-        let found = entries(&mbox);
-        assert_eq!(found.len(), 2);
-        let at = mbox.find("From my").unwrap();
-        assert_eq!(found[0].notes[0], format!("doubtful mbox boundary at byte {at}: taken for text"));
-        assert_eq!((found[0].notes.len(), found[1].notes.len()), (2, 0));
+    fn folders_are_mailboxes_and_messages_come_in_the_order_of_their_names() {
+        let shelf = Shelf::default();
+        shelf.put("mail/cur/2.host:2,S", mail("two"));
+        shelf.put("mail/new/1.host", mail("one"));
+        shelf.put("mail/tmp/0.host", mail("never"));
+        shelf.put("mail/cur/.gitkeep", "");
+        shelf.put("mail/.Sent Items/cur/3.host:2,", mail("three"));
+        shelf.put("mail/lists/rust/new/4.host", mail("four"));
+        shelf.put("mail/dovecot-uidlist", "3 V1\n");
+        let run = shelf.run(&maildir(&shelf, "mail"));
+        assert_eq!(run.places(), ["mail at 1.host", "mail at 2.host", "mail/.Sent Items at 3.host", "mail/lists/rust at 4.host"]);
+        let sent: Vec<_> = run.messages().map(|found| found.sent).collect();
+        assert_eq!(sent, [Sent::Unknown, Sent::Unknown, Sent::Yes, Sent::Unknown]);
+        assert!(findings(&maildir(&shelf, "mail")).contains("4 messages"));
     }
 
     #[test]
-    fn a_boundary_without_blank_line_counts_where_headers_follow_and_both_sides_say_so() {
-        let mbox = format!("{FROM}Subject: a\n\na\n{FROM}Subject: b\n\nb\n");
-        let found = entries(&mbox);
-        assert_eq!(texts(&mbox), ["Subject: a\n\na\n", "Subject: b\n\nb\n"]);
-        assert!(found.iter().all(|entry| entry.notes.len() == 1 && entry.notes[0].contains("doubtful mbox boundary")));
+    fn a_message_that_moves_or_gets_a_flag_is_not_read_again() {
+        let shelf = Shelf::default();
+        shelf.put("mail/new/1.host", mail("one"));
+        shelf.put("mail/cur/2.host,S=17:2,", mail("two"));
+        assert_eq!(shelf.run(&maildir(&shelf, "mail")).places().len(), 2);
+        shelf.directory("mail/cur");
+        std::fs::rename(shelf.path("mail/new/1.host"), shelf.path("mail/cur/1.host:2,RS")).unwrap();
+        std::fs::rename(shelf.path("mail/cur/2.host,S=17:2,"), shelf.path("mail/cur/2.host,S=17!2,F")).unwrap();
+        shelf.put("mail/new/3.host", mail("three"));
+        assert_eq!(shelf.run(&maildir(&shelf, "mail")).places(), ["mail at 3.host"]);
     }
 
     #[test]
-    fn a_boundary_without_date_counts_where_the_headers_of_a_message_follow() {
-        let mbox = format!("{FROM}Subject: a\n\na\n\nFrom ann\nReceived: by x\nSubject: b\n\nb\n");
-        assert_eq!(texts(mbox), ["Subject: a\n\na\n", "Received: by x\nSubject: b\n\nb\n"]);
+    fn what_cannot_be_read_is_listed_and_the_others_go_on() {
+        let shelf = Shelf::default();
+        shelf.put("mail/cur/1", "");
+        shelf.put("mail/cur/2", "!BDN");
+        shelf.put("mail/cur/3", mail("three"));
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("/dev/null", shelf.path("mail/cur/4")).unwrap();
+        let places = shelf.run(&maildir(&shelf, "mail")).places();
+        assert_eq!(places[0], "mail at 1: the file is empty");
+        assert!(places[1].contains("PST") && places[2] == "mail at 3");
+        #[cfg(unix)]
+        assert_eq!(places[3], "mail at 4: cannot be read: it is no regular file");
+        assert_eq!(shelf.run(&maildir(&shelf, "mail")).places(), [""; 0]);
     }
 
     #[test]
-    fn any_number_of_doubtful_lines_gives_few_notes() {
-        let mbox = format!("{FROM}Subject: a\n\n{}", "From x\n".repeat(1000));
-        let found = entries(mbox);
-        assert_eq!((found.len(), found[0].notes.len()), (1, 6));
+    fn a_directory_that_is_no_maildir_says_so() {
+        let shelf = Shelf::default();
+        shelf.put("mail/a.eml", mail("one"));
+        let run = shelf.run(&maildir(&shelf, "mail"));
+        assert!(matches!(&run.result, Err(SourceError::Missing { hint, .. }) if hint.contains("cur and new")), "{run:?}");
+        assert!(findings(&maildir(&shelf, "mail")).contains("refused"));
+    }
+}
+
+mod emls {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_read_with_all_below_it() {
+        let shelf = Shelf::default();
+        shelf.put("mail/b.eml", mail("b"));
+        shelf.put("mail/a.EML", mail("a"));
+        shelf.put("mail/notes.txt", "no mail");
+        shelf.put("mail/sent/c.eml", mail("c"));
+        let run = shelf.run(&eml(&shelf, "mail"));
+        assert_eq!(run.texts(), ["a", "b", "c"].map(mail));
+        assert!(run.places()[0].starts_with("mail at a.EML@14-"), "{:?}", run.places());
+        assert!(run.places()[2].starts_with("mail/sent at c.eml@"));
+        assert_eq!(shelf.run(&eml(&shelf, "mail")).places(), [""; 0]);
+        assert!(findings(&eml(&shelf, "mail")).contains("notes.txt"));
     }
 
     #[test]
-    fn what_stands_before_the_first_from_line_is_listed_as_unreadable() {
-        let found = entries(format!("<html>garbage</html>\n\n{FROM}Subject: b\n\nb\n"));
-        assert_eq!(found[0].raw, Err("what stands here before the first `From ` line is no message".into()));
-        assert_eq!((found[0].span.clone(), found.len()), (0..22, 2));
+    fn a_file_that_was_changed_is_a_new_position_and_the_others_are_not() {
+        let shelf = Shelf::default();
+        shelf.put("mail/a.eml", mail("one"));
+        shelf.put("mail/b.eml", mail("two"));
+        shelf.run(&eml(&shelf, "mail"));
+        shelf.put("mail/a.eml", mail("changed"));
+        assert_eq!(shelf.run(&eml(&shelf, "mail")).texts(), [mail("changed")]);
     }
 
     #[test]
-    fn a_mail_that_has_lost_its_from_line_is_a_message() {
-        let found = entries(format!("To: a@b\nSubject: a\n\na\n\n{FROM}Subject: b\n\nb\n"));
-        assert_eq!(found[0].raw, Ok(b"To: a@b\nSubject: a\n\na\n".to_vec()));
-        assert_eq!(found[0].notes, ["no `From ` line stands before this message"]);
-        assert_eq!(found.len(), 2);
+    fn a_glob_takes_files_of_any_name() {
+        let shelf = Shelf::default();
+        shelf.put("mail/one", mail("one"));
+        shelf.put("mail/two.txt", mail("two"));
+        assert_eq!(shelf.run(&eml(&shelf, "mail/*")).texts(), ["one", "two"].map(mail));
+        assert_eq!(Shelf::default().run(&eml(&shelf, "mail/one")).texts(), [mail("one")]);
     }
 
     #[test]
-    fn a_byte_order_mark_and_blank_lines_are_passed() {
-        let found = entries(format!("\u{feff}\r\n\n{FROM}Subject: a\n\na\n"));
-        assert_eq!(found[0].raw, Ok(b"Subject: a\n\na\n".to_vec()));
-        assert_eq!((found[0].span.start, found.len()), (6, 1));
+    fn a_from_line_is_taken_off_but_an_mbox_is_refused() {
+        let shelf = Shelf::default();
+        shelf.put("mail/a.eml", letters(&["one"]));
+        shelf.put("mail/b.eml", letters(&["two", "three"]));
+        let run = shelf.run(&eml(&shelf, "mail"));
+        assert_eq!(run.texts(), [mail("one")]);
+        assert!(run.places()[1].ends_with("it is an mbox with several mails; give it a source of kind = \"mbox\""));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_go_round_in_circles_end() {
+        let shelf = Shelf::default();
+        shelf.put("mail/in/a.eml", mail("one"));
+        std::os::unix::fs::symlink(shelf.path("mail"), shelf.path("mail/in/round")).unwrap();
+        std::os::unix::fs::symlink(shelf.path("mail/gone.eml"), shelf.path("mail/in/dangling.eml")).unwrap();
+        assert_eq!(shelf.run(&eml(&shelf, "mail")).texts(), [mail("one")]);
     }
 
     #[test]
-    fn empty_files_hold_nothing() {
-        for empty in ["", "\n", "\r\n\r\n", "\u{feff}"] {
-            assert_eq!(entries(empty), []);
-        }
+    fn a_path_with_brackets_is_no_pattern() {
+        let shelf = Shelf::default();
+        shelf.put("[old]/a.eml", mail("one"));
+        let source = EmlSource::new(name(), shelf.path("[old]/*.eml"), shelf.path("[old]"));
+        assert_eq!(shelf.run(&source).texts(), [mail("one")]);
+    }
+}
+
+mod any_path {
+    use mailferry::source::read;
+
+    use super::*;
+
+    fn subjects(shelf: &Shelf, path: &str) -> Vec<String> {
+        let subject = |raw: &[u8]| String::from_utf8_lossy(raw).lines().next().unwrap_or_default().replace("Subject: ", "");
+        let relative = |path: &std::path::Path| path.strip_prefix(shelf.base()).unwrap().display().to_string();
+        let show = |mail: Result<read::Mail, read::Unreadable>| match mail {
+            Ok(mail) => format!("{}#{} {}", relative(&mail.path), mail.index, subject(&mail.raw)),
+            Err(unreadable) => format!("{}: {}", relative(&unreadable.path), unreadable.reason),
+        };
+        read::open(&shelf.path(path)).unwrap().map(show).collect()
     }
 
     #[test]
-    fn a_message_that_is_too_long_is_unreadable_and_the_next_goes_on() {
-        let mbox = format!("{FROM}Subject: a\n\n{}\n\n{FROM}Subject: b\n\nb\n", "x".repeat(3_000_000));
-        let found: Vec<_> = MboxReader::new(Cursor::new(mbox)).with_limit(1000).map(Result::unwrap).collect();
-        assert_eq!(found[0].raw, Err("the message is longer than 1000 bytes".into()));
-        assert_eq!(found[1].raw, Ok(b"Subject: b\n\nb\n".to_vec()));
-        assert_eq!((found[0].span.start, found[0].span.end, found.len()), (0, found[1].span.start, 2));
+    fn a_path_is_read_by_what_it_holds() {
+        let shelf = Shelf::default();
+        shelf.put("x/a.txt", letters(&["one", "two"]));
+        shelf.put("x/b.mbox", mail("three"));
+        shelf.put("x/c.pst", "!BDN");
+        shelf.put("x/d/cur/9:2,S", mail("five"));
+        shelf.put("x/d/new/8", mail("four"));
+        shelf.put("x/d/tmp/7", mail("never"));
+        shelf.put("x/e/.hidden", "never");
+        assert_eq!(subjects(&shelf, "x/a.txt"), ["x/a.txt#0 one", "x/a.txt#1 two"]);
+        assert_eq!(
+            subjects(&shelf, "x"),
+            [
+                "x/a.txt#0 one",
+                "x/a.txt#1 two",
+                "x/b.mbox#0 three",
+                "x/c.pst: it is an Outlook data file (PST or OST); convert it to mbox first, for instance with readpst",
+                "x/d/new/8#0 four",
+                "x/d/cur/9:2,S#0 five",
+            ]
+        );
     }
 
     #[test]
-    fn an_empty_message_is_unreadable_and_the_next_goes_on() {
-        let found = texts(format!("{FROM}\n{FROM}Subject: b\n\nb\n"));
-        assert_eq!(found, ["!there is nothing after the `From ` line", "Subject: b\n\nb\n"]);
+    fn an_unreadable_message_counts_and_the_next_goes_on() {
+        let shelf = Shelf::default();
+        shelf.put("a", format!("{}{FROM}\n{}", letters(&["one"]), letters(&["two"])));
+        assert_eq!(
+            subjects(&shelf, "a"),
+            ["a#0 one", "a: message 1, at byte 66: there is nothing after the `From ` line", "a#2 two"]
+        );
     }
 
     #[test]
-    fn a_message_that_is_cut_before_its_content_length_says_so() {
-        let found = entries(format!("{FROM}Content-Length: 100\n\nhalf a li"));
-        assert_eq!(found[0].notes, ["the file ends before the Content-Length of this message does: it may be cut"]);
+    fn a_path_that_does_not_exist_is_an_error() {
+        let shelf = Shelf::default();
+        assert!(matches!(read::open(&shelf.path("nowhere")), Err(SourceError::Missing { .. })));
     }
 }

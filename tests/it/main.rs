@@ -9,12 +9,19 @@
 )]
 
 mod archive;
+mod archive_page;
 mod archives;
 mod check;
 mod configuration;
 mod example;
 mod gates;
+mod backfill;
+mod configuration;
+mod ferry;
+mod imap;
 mod ledger;
+mod mbox;
 mod policy;
+mod slack;
 mod support;
 mod tidy;

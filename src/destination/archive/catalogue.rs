@@ -109,7 +109,12 @@ impl Catalogue {
 
     /// The post at a stamp.
     pub(super) fn at(&self, ts: Stamp) -> Option<&Record> {
-        self.by_stamp.get(&ts).and_then(|nth| self.records.get(*nth))
+        self.nth(ts).and_then(|nth| self.records.get(nth))
+    }
+
+    /// The number of the post at a stamp among [`Catalogue::records`].
+    pub(super) fn nth(&self, ts: Stamp) -> Option<usize> {
+        self.by_stamp.get(&ts).copied()
     }
 
     /// Every day that has a post.

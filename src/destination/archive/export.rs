@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -15,6 +15,7 @@ use super::channel::Channel;
 use super::durable::{Drafts, failure, make_directory, sync_directory};
 use super::entry::Line;
 use super::message::Message;
+use super::page;
 use super::people::{People, User};
 use super::place::Place;
 use crate::destination::{Failure, Visibility};
@@ -31,6 +32,10 @@ pub(super) struct Export<'a> {
     pub(super) drafts: &'a Drafts,
     /// The id of the team that it is of.
     pub(super) team: &'a str,
+    /// The name of the organisation.
+    pub(super) organisation: &'a str,
+    /// The domains of our own side, as far as they are known.
+    pub(super) own_domains: &'a BTreeSet<String>,
 }
 
 /// An element of `channels.json`.
@@ -57,15 +62,20 @@ struct Note {
 }
 
 impl Export<'_> {
-    /// How many bytes of the channel's journal are in the export; 0 where anything of it is missing.
-    pub(super) fn published(&self, channel: &Channel) -> u64 {
-        let marker = fs::read_to_string(self.place.marker(channel.directory())).unwrap_or_default();
-        let bytes = match marker.trim_end().split_once(' ') {
-            Some((rendering, bytes)) if rendering == RENDERING.to_string() => bytes.parse().unwrap_or(0),
-            _ => 0,
-        };
-        let is_whole = || channel.catalogue().days().iter().all(|day| self.day_file(channel, *day).exists());
-        if bytes <= channel.journal_len() && is_whole() { bytes } else { 0 }
+    /// How many bytes of the channel's journal are in the export. Where anything of it is missing none are, and the marker
+    /// goes: it must not be believed again once the journal has grown to its length.
+    ///
+    /// # Errors
+    /// When the marker cannot be removed.
+    pub(super) fn published(&self, channel: &Channel) -> Result<u64, Failure> {
+        let path = self.place.marker(channel.directory());
+        if let Some(bytes) = marked(&path).filter(|bytes| *bytes <= channel.journal_len() && self.is_whole(channel)) {
+            return Ok(bytes);
+        }
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failure("removing", &path, &error)),
+            _ => Ok(0),
+        }
     }
 
     /// Says that all of the channel's journal is in the export.
@@ -130,12 +140,29 @@ impl Export<'_> {
         self.drafts.replace(&path, &bytes)
     }
 
+    /// Whether every file of the channel is there.
+    fn is_whole(&self, channel: &Channel) -> bool {
+        channel.catalogue().days().iter().all(|day| self.day_file(channel, *day).exists()) && page::is_whole(self, channel)
+    }
+
     fn day_file(&self, channel: &Channel, day: NaiveDate) -> PathBuf {
         self.place.root().join(channel.directory()).join(format!("{}.json", day.format("%Y-%m-%d")))
     }
 }
 
+/// What a marker says, where it is one of this version's.
+fn marked(path: &Path) -> Option<u64> {
+    let marker = fs::read_to_string(path).ok()?;
+    let (rendering, bytes) = marker.trim_end().split_once(' ')?;
+    bytes.parse().ok().filter(|_| rendering == RENDERING.to_string())
+}
+
 impl Listed {
+    /// The name of the channel in the export.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The channel as the export lists it. Importers drop a channel without a creator: it is the author of its first post.
     pub(super) fn of(channel: &Channel) -> Self {
         let catalogue = channel.catalogue();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::catalogue::{Catalogue, Thread};
 use super::entry::{Content, Entry};
 use super::mrkdwn::{heading, literal};
-use super::people::author_id;
+use super::people::user_id;
 use super::stamp::Stamp;
 use super::upload::Upload;
 use crate::delivery::DeliveryKey;
@@ -82,7 +82,7 @@ struct Payload {
 impl<'a> Message<'a> {
     /// The message of an entry of this channel.
     pub(super) fn of(entry: &Entry, catalogue: &'a Catalogue, team: &'a str) -> Self {
-        let user = author_id(entry.author.as_ref());
+        let user = user_id(entry.author.as_ref());
         let thread = catalogue.threads().get(&entry.thread());
         let subject = thread.map_or("", |thread| thread.subject.as_str());
         let has_replies = thread.is_some_and(|thread| !thread.replies.is_empty());

@@ -20,6 +20,7 @@ mod export;
 mod journal;
 mod message;
 mod mrkdwn;
+mod page;
 mod people;
 mod place;
 mod shelf;
@@ -27,7 +28,7 @@ mod slack_id;
 mod stamp;
 mod upload;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -56,6 +57,7 @@ const LITTLE_SPACE_BYTES: u64 = 1 << 30;
 pub struct ArchiveDestination {
     name: DestinationName,
     settings: ArchiveSettings,
+    own_domains: BTreeSet<String>,
     /// The archive once something is done with it: a destination that is only asked what it is changes nothing.
     shelf: Arc<Mutex<Option<Arc<Shelf>>>>,
 }
@@ -75,7 +77,14 @@ impl ArchiveDestination {
     /// # Errors
     /// None so far.
     pub fn new(name: DestinationName, settings: ArchiveSettings) -> Result<Self, Failure> {
-        Ok(Self { name, settings, shelf: Arc::default() })
+        Ok(Self { name, settings, own_domains: BTreeSet::new(), shelf: Arc::default() })
+    }
+
+    /// Says which domains are our own, so that the page can tell our side from the partner's.
+    #[must_use]
+    pub fn with_own_domains(mut self, domains: impl IntoIterator<Item = String>) -> Self {
+        self.own_domains = domains.into_iter().collect();
+        self
     }
 
     /// Does something with the archive where waiting for a disk holds up nobody else.
@@ -83,8 +92,8 @@ impl ArchiveDestination {
         &self,
         work: impl FnOnce(&Shelf) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let (shelf, settings) = (Arc::clone(&self.shelf), self.settings.clone());
-        let done = tokio::task::spawn_blocking(move || work(&*opened(&shelf, &settings)?)).await;
+        let (shelf, settings, own) = (Arc::clone(&self.shelf), self.settings.clone(), self.own_domains.clone());
+        let done = tokio::task::spawn_blocking(move || work(&*opened(&shelf, &settings, &own)?)).await;
         done.unwrap_or_else(|error| Err(Failure::Unknown(format!("writing the archive was cut off: {error}"))))
     }
 
@@ -133,12 +142,12 @@ impl ArchiveDestination {
 }
 
 /// The archive, claimed and read at the first call. A call that fails leaves it for the next one to try.
-fn opened(shelf: &Mutex<Option<Arc<Shelf>>>, settings: &ArchiveSettings) -> Result<Arc<Shelf>, Failure> {
+fn opened(shelf: &Mutex<Option<Arc<Shelf>>>, settings: &ArchiveSettings, own: &BTreeSet<String>) -> Result<Arc<Shelf>, Failure> {
     let mut slot = shelf.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(shelf) = &*slot {
         return Ok(Arc::clone(shelf));
     }
-    let shelf = Arc::new(Shelf::open(settings)?);
+    let shelf = Arc::new(Shelf::open(settings, own)?);
     *slot = Some(Arc::clone(&shelf));
     Ok(shelf)
 }

@@ -87,7 +87,13 @@ impl People {
 
 impl Person {
     fn new(folded: &str, address: &str) -> Self {
-        Self { id: user_id(folded).into(), address: address.to_owned(), name: String::new(), posts: 0, offset_seconds: 0 }
+        Self {
+            id: slack_id('U', folded.as_bytes()).into(),
+            address: address.to_owned(),
+            name: String::new(),
+            posts: 0,
+            offset_seconds: 0,
+        }
     }
 
     /// What to call them.
@@ -144,12 +150,9 @@ impl Person {
     }
 }
 
-/// The id of the author of a post.
-pub(super) fn author_id(author: Option<&Correspondent>) -> String {
-    user_id(&author.map(|author| author.address.folded()).unwrap_or_default())
-}
-
-fn user_id(folded: &str) -> String {
+/// The user id of a correspondent, or of the authors that mails do not name.
+pub(super) fn user_id(correspondent: Option<&Correspondent>) -> String {
+    let folded = correspondent.map(|correspondent| correspondent.address.folded()).unwrap_or_default();
     slack_id('U', folded.as_bytes())
 }
 

@@ -1,6 +1,6 @@
 //! The archive of this run: the claimed directory with its channels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +10,7 @@ use super::channel::{Channel, channel_id, directory_of};
 use super::durable::failure;
 use super::entry::About;
 use super::export::{Export, Listed};
+use super::page::{self, ChannelRow};
 use super::people::People;
 use super::place::{Claim, Place};
 use super::slack_id::slack_id;
@@ -23,6 +24,8 @@ pub(super) struct Shelf {
     place: Place,
     claim: Claim,
     team: String,
+    organisation: String,
+    own_domains: BTreeSet<String>,
     channels: Mutex<BTreeMap<ChannelId, Arc<Mutex<Shelved>>>>,
     /// Whether the lists over all channels may be older than the channels.
     lists_are_old: AtomicBool,
@@ -40,11 +43,19 @@ impl Shelf {
     ///
     /// # Errors
     /// When the directory is not ours to write, or a journal cannot be read.
-    pub(super) fn open(settings: &ArchiveSettings) -> Result<Self, Failure> {
+    pub(super) fn open(settings: &ArchiveSettings, own_domains: &BTreeSet<String>) -> Result<Self, Failure> {
         let place = Place::new(settings.path.clone());
         let claim = place.claim()?;
         let team = slack_id('T', settings.organisation.as_bytes());
-        let shelf = Self { place, claim, team, channels: Mutex::default(), lists_are_old: AtomicBool::new(true) };
+        let shelf = Self {
+            place,
+            claim,
+            team,
+            organisation: settings.organisation.clone(),
+            own_domains: own_domains.clone(),
+            channels: Mutex::default(),
+            lists_are_old: AtomicBool::new(true),
+        };
         let journals = shelf.place.journals();
         let entries = fs::read_dir(&journals).map_err(|error| failure("reading", &journals, &error))?;
         for entry in entries {
@@ -113,6 +124,7 @@ impl Shelf {
             if shelved.published < shelved.channel.journal_len() {
                 self.lists_are_old.store(true, Ordering::Release);
                 export.write_days(&shelved.channel, shelved.published)?;
+                page::write_channel(&export, &shelved.channel, shelved.published)?;
                 export.mark(&shelved.channel)?;
                 shelved.published = shelved.channel.journal_len();
             }
@@ -125,23 +137,33 @@ impl Shelf {
 
     fn write_lists(&self, export: &Export<'_>, channels: &[Arc<Mutex<Shelved>>]) -> Result<(), Failure> {
         let mut people = People::default();
-        let mut listed = Vec::new();
+        let (mut listed, mut rows) = (Vec::new(), Vec::new());
         for shelved in channels {
             let shelved = lock(shelved);
             people.merge(shelved.channel.catalogue().people());
             listed.push(Listed::of(&shelved.channel));
+            rows.push(ChannelRow::of(&shelved.channel));
         }
+        listed.sort_by(|one, other| one.name().cmp(other.name()));
+        rows.sort_by(|one, other| one.name().cmp(other.name()));
+        page::write_lists(export, &people, &rows)?;
         export.write_lists(&people, &listed)
     }
 
     fn export(&self) -> Export<'_> {
-        Export { place: &self.place, drafts: &self.claim.drafts, team: &self.team }
+        Export {
+            place: &self.place,
+            drafts: &self.claim.drafts,
+            team: &self.team,
+            organisation: &self.organisation,
+            own_domains: &self.own_domains,
+        }
     }
 
     /// Reads a channel's journal and puts the channel on the shelf.
     fn shelve(&self, directory: &str) -> Result<Arc<Mutex<Shelved>>, Failure> {
         let channel = Channel::open(directory.to_owned(), &self.place.journal(directory))?;
-        let published = self.export().published(&channel);
+        let published = self.export().published(&channel)?;
         let id = channel.id();
         let shelved = Arc::new(Mutex::new(Shelved { channel, published }));
         lock(&self.channels).insert(id, Arc::clone(&shelved));

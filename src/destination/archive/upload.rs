@@ -84,6 +84,7 @@ impl Upload {
 
 /// A file name that names only a file: on every common file system, in a link, and in a shell's listing.
 fn safe_name(name: &str) -> String {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let clean: String = name.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
     let clean = clean.trim_matches(['.', ' ']);
     let (stem, extension) = match clean.rsplit_once('.') {
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn names_are_only_names() {
-        assert_eq!(safe_name("../../etc/passwd"), "_.._etc_passwd");
+        assert_eq!(safe_name("../../etc/passwd"), "passwd");
         assert_eq!(safe_name("Plan für März.pdf"), "Plan für März.pdf");
         assert_eq!(safe_name("100% #1.txt"), "100_ _1.txt");
         assert_eq!(safe_name(".."), "file");

@@ -35,10 +35,10 @@ pub(super) fn line(text: &str, max_chars: usize) -> String {
     words.chars().take(max_chars.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Whether what follows an `@` begins with a word that calls many people.
+/// Whether what follows an `@` begins with a word that calls many people. Where Slack sees the end of a word is not ours to
+/// know, so whatever begins like one is taken for it.
 fn calls_many(text: &str) -> bool {
-    let word: String = text.chars().take_while(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(9).collect();
-    CALLS.contains(&word.as_str())
+    CALLS.iter().any(|call| text.get(..call.len()).is_some_and(|word| word.eq_ignore_ascii_case(call)))
 }
 
 #[cfg(test)]
@@ -56,10 +56,10 @@ mod tests {
 
     #[test]
     fn an_at_before_a_word_that_calls_many_is_taken_apart() {
-        for call in ["@channel", "@here", "@everyone", "@HERE!", "＠channel", "(@Everyone)"] {
+        for call in ["@channel", "@here", "@everyone", "@HERE!", "＠channel", "(@Everyone)", "@channels", "@\u{0}here"] {
             assert!(literal(call).contains(WORD_JOINER), "{call}");
         }
-        for address in ["ann@acme.example", "@channels", "@hereby", "here @ noon", "@ channel", "everyone@"] {
+        for address in ["ann@acme.example", "@her", "here @ noon", "@ channel", "everyone@"] {
             assert_eq!(literal(address), address);
         }
     }
@@ -96,12 +96,7 @@ mod tests {
             let escaped = escaped(&text);
             prop_assert!(!escaped.contains(['<', '>']));
             let lower = escaped.to_lowercase();
-            for call in CALLS {
-                for (at, _) in lower.match_indices(&format!("@{call}")) {
-                    let behind = lower.get(at + 1 + call.len()..).and_then(|rest| rest.chars().next());
-                    prop_assert!(behind.is_some_and(char::is_alphanumeric), "{escaped:?}");
-                }
-            }
+            prop_assert!(CALLS.iter().all(|call| !lower.contains(&format!("@{call}"))), "{escaped:?}");
         }
 
         #[test]

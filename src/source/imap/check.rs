@@ -10,11 +10,7 @@ use crate::source::SourceError;
 
 /// Looks at the connection, the login and the mailboxes, and changes nothing.
 pub(super) async fn check(source: &SourceName, settings: &ImapSettings, patience: Patience) -> Vec<Finding> {
-    let opened = match Account::new(settings.clone(), patience).await {
-        Ok(account) => account.open().await.map(|session| (account, session)),
-        Err(error) => Err(error),
-    };
-    let (account, mut session) = match opened {
+    let (account, mut session) = match open(settings, patience).await {
         Ok(opened) => opened,
         Err(error) => return vec![refused(&subject(source, step(&error)), &error)],
     };
@@ -22,9 +18,15 @@ pub(super) async fn check(source: &SourceName, settings: &ImapSettings, patience
     let mut findings = vec![Finding::fine(subject(source, "login"), login)];
     match list(&mut session).await {
         Ok(mailboxes) => findings.extend(mailbox_findings(source, settings, &mailboxes, session).await),
-        Err(failure) => findings.push(refused(&subject(source, "mailboxes"), &failure.into_error(&account.address()))),
+        Err(failure) => findings.push(refused(&subject(source, "mailboxes"), &failure.into_error(account.address()))),
     }
     findings
+}
+
+async fn open(settings: &ImapSettings, patience: Patience) -> Result<(Account, Session), SourceError> {
+    let account = Account::new(settings.clone(), patience).await?;
+    let session = account.open().await.map_err(|failure| failure.into_error(account.address()))?;
+    Ok((account, session))
 }
 
 async fn mailbox_findings(
@@ -44,7 +46,7 @@ async fn mailbox_findings(
             Ok(examined) => findings.push(Finding::fine(subject, counted(examined.messages))),
             Err(failure) => {
                 let is_lost = failure.is_lost();
-                findings.push(refused(&subject, &failure.into_error(&format!("the mailbox {}", mailbox.name))));
+                findings.push(refused(&subject, &failure.into_error(format!("the mailbox {}", mailbox.name))));
                 if is_lost {
                     return findings;
                 }

@@ -64,16 +64,14 @@ impl Account {
     }
 
     /// Opens a connection, secures it and logs in.
-    pub(super) async fn open(&self) -> Result<Session, SourceError> {
-        let limit = self.patience.connect;
-        let securing = timeout(limit, self.secure()).await;
+    pub(super) async fn open(&self) -> Result<Session, Failure> {
+        let securing = timeout(self.patience.connect, self.secure()).await;
         let (mut connection, greeting) = securing.unwrap_or_else(|_| Err(self.unreachable(self.silence())))?;
-        connection.wait_for_answers(self.patience.login);
         let capabilities = match greeting {
             Greeting::Stranger => log_in(&mut connection, &self.settings).await?,
-            Greeting::Known => Capabilities::ask(&mut connection).await.map_err(|failure| self.broken(&failure))?,
+            Greeting::Known => Capabilities::ask(&mut connection).await?,
         };
-        capabilities.introduce(&mut connection).await.map_err(|failure| self.broken(&failure))?;
+        capabilities.introduce(&mut connection).await?;
         connection.wait_for_answers(self.patience.answer);
         debug!(imap.host = %self.settings.host, "connected");
         Ok(Session { connection, capabilities, security: self.security() })
@@ -84,7 +82,7 @@ impl Account {
         format!("{}:{}", self.settings.host, self.settings.port)
     }
 
-    async fn secure(&self) -> Result<(Connection, Greeting), SourceError> {
+    async fn secure(&self) -> Result<(Connection, Greeting), Failure> {
         let tcp = self.dial().await?;
         match (self.settings.security, &self.connector) {
             (Security::Implicit, Some(connector)) => {
@@ -97,7 +95,7 @@ impl Account {
         }
     }
 
-    async fn dial(&self) -> Result<TcpStream, SourceError> {
+    async fn dial(&self) -> Result<TcpStream, Failure> {
         let host = self.settings.host.trim_matches(['[', ']']);
         let tcp = TcpStream::connect((host, self.settings.port)).await.map_err(|error| self.unreachable(error.to_string()))?;
         tcp.set_nodelay(true).map_err(|error| self.unreachable(error.to_string()))?;
@@ -105,21 +103,21 @@ impl Account {
     }
 
     /// STARTTLS (RFC 3501 6.2.1). Whatever comes in its place is a refusal: a password never follows it.
-    async fn start_tls(&self, connector: &TlsConnector, tcp: TcpStream) -> Result<(Connection, Greeting), SourceError> {
+    async fn start_tls(&self, connector: &TlsConnector, tcp: TcpStream) -> Result<(Connection, Greeting), Failure> {
         let (mut connection, greeting) = self.greet(Box::new(tcp)).await?;
         if greeting == Greeting::Known {
             return Err(self.insecure("the server skips the login, and with it STARTTLS"));
         }
         match connection.run(Command::new("STARTTLS"), |_| {}).await {
             Ok(()) => {}
-            Err(lost @ Failure::Lost(_)) => return Err(self.broken(&lost)),
-            Err(refusal @ (Failure::No(_) | Failure::Bad(_) | Failure::Final(_))) => return Err(self.insecure(refusal.why())),
+            Err(refusal @ (Failure::No(_) | Failure::Bad(_))) => return Err(self.insecure(refusal.why())),
+            Err(failure @ (Failure::Lost(_) | Failure::Final(_))) => return Err(failure),
         }
         let wire = self.handshake(connector, connection.into_wire()).await?;
         Ok((self.connection(wire), Greeting::Stranger))
     }
 
-    async fn handshake(&self, connector: &TlsConnector, wire: Box<dyn Wire>) -> Result<Box<dyn Wire>, SourceError> {
+    async fn handshake(&self, connector: &TlsConnector, wire: Box<dyn Wire>) -> Result<Box<dyn Wire>, Failure> {
         let host = self.settings.host.trim_matches(['[', ']']).to_owned();
         let name = ServerName::try_from(host).map_err(|_| self.insecure("no certificate can be made for this host name"))?;
         match connector.connect(name, wire).await {
@@ -129,21 +127,21 @@ impl Account {
     }
 
     /// A handshake that TLS itself refused, or one that the network cut short.
-    fn refused_handshake(&self, error: &io::Error) -> SourceError {
+    fn refused_handshake(&self, error: &io::Error) -> Failure {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             Some(refusal) => self.insecure(tls::words(refusal)),
             None => self.unreachable(format!("the connection broke during the TLS handshake ({})", error.kind())),
         }
     }
 
-    async fn greet(&self, wire: Box<dyn Wire>) -> Result<(Connection, Greeting), SourceError> {
+    async fn greet(&self, wire: Box<dyn Wire>) -> Result<(Connection, Greeting), Failure> {
         let mut connection = self.connection(wire);
-        let greeting = connection.greeting().await.map_err(|failure| self.broken(&failure))?;
+        let greeting = connection.greeting().await?;
         Ok((connection, greeting))
     }
 
     fn connection(&self, wire: Box<dyn Wire>) -> Connection {
-        Connection::new(wire, self.patience.connect, self.patience.command)
+        Connection::new(wire, self.patience.login, self.patience.command)
     }
 
     fn security(&self) -> &'static str {
@@ -165,16 +163,12 @@ impl Account {
         }
     }
 
-    fn unreachable(&self, why: String) -> SourceError {
-        SourceError::Unreachable { what: self.address(), why }
+    fn unreachable(&self, why: String) -> Failure {
+        Failure::Final(SourceError::Unreachable { what: self.address(), why })
     }
 
-    fn insecure(&self, why: impl Into<String>) -> SourceError {
-        SourceError::Tls { host: self.settings.host.clone(), why: why.into() }
-    }
-
-    fn broken(&self, failure: &Failure) -> SourceError {
-        SourceError::Broken { what: self.address(), why: failure.why() }
+    fn insecure(&self, why: impl Into<String>) -> Failure {
+        Failure::Final(SourceError::Tls { host: self.settings.host.clone(), why: why.into() })
     }
 }
 

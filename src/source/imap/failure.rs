@@ -16,7 +16,7 @@ pub(super) enum Failure {
     Bad(String),
     /// The connection is of no use any more: closed, silent, BYE, or an answer that cannot be understood.
     Lost(String),
-    /// Nothing is won by trying again.
+    /// It is known what it means.
     Final(SourceError),
 }
 
@@ -39,7 +39,7 @@ impl Failure {
         match self {
             Self::No(text) | Self::Bad(text) => asks_for_patience(text) || is_temporary(text),
             Self::Lost(_) => true,
-            Self::Final(_) => false,
+            Self::Final(error) => matches!(error, SourceError::Unreachable { .. }),
         }
     }
 
@@ -62,10 +62,12 @@ impl Failure {
     }
 
     /// What it means for `what`, once there is nothing left to try.
-    pub(super) fn into_error(self, what: &str) -> SourceError {
+    pub(super) fn into_error(self, what: impl Into<String>) -> SourceError {
+        let (what, why) = (what.into(), self.why());
         match self {
             Self::Final(error) => error,
-            other @ (Self::No(_) | Self::Bad(_) | Self::Lost(_)) => SourceError::Broken { what: what.to_owned(), why: other.why() },
+            busy @ (Self::No(_) | Self::Bad(_)) if busy.may_pass() => SourceError::Unreachable { what, why },
+            Self::No(_) | Self::Bad(_) | Self::Lost(_) => SourceError::Broken { what, why },
         }
     }
 }

@@ -57,28 +57,29 @@ fn name(capability: &Capability<'_>) -> String {
 }
 
 /// Logs in, and says what the server can do then.
-pub(super) async fn log_in(connection: &mut Connection, settings: &ImapSettings) -> Result<Capabilities, SourceError> {
-    let broken = |failure: Failure| failure.into_error(&format!("{}:{}", settings.host, settings.port));
-    let offered = Capabilities::ask(connection).await.map_err(broken)?;
+pub(super) async fn log_in(connection: &mut Connection, settings: &ImapSettings) -> Result<Capabilities, Failure> {
+    let offered = Capabilities::ask(connection).await?;
     let mut attempt = authenticate(connection, settings, &offered).await;
-    if let Err(Failure::Bad(why)) = &attempt {
-        // Some servers offer AUTH=PLAIN and do not know it. A throttled server also says BAD, and is not asked twice.
-        if offered.has("AUTH=PLAIN") && !offered.has("LOGINDISABLED") && !Failure::Bad(why.clone()).may_pass() {
-            attempt = connection.run(login(settings), |_| {}).await;
-        }
+    // Some servers offer AUTH=PLAIN and do not know it. A throttled server says BAD too, and is not asked twice.
+    let is_unknown = matches!(&attempt, Err(failure @ Failure::Bad(_)) if !failure.may_pass());
+    if is_unknown && offered.has("AUTH=PLAIN") && !offered.has("LOGINDISABLED") {
+        attempt = connection.run(login(settings), |_| {}).await;
     }
     attempt.map_err(|failure| refusal(settings, failure))?;
-    Capabilities::ask(connection).await.map_err(broken)
+    Capabilities::ask(connection).await
 }
 
 async fn authenticate(connection: &mut Connection, settings: &ImapSettings, offered: &Capabilities) -> Result<(), Failure> {
     if offered.has("AUTH=PLAIN") {
         return connection.run(authenticate_plain(settings, offered), |_| {}).await;
     }
-    if offered.has("LOGINDISABLED") {
+    if !offered.has("LOGINDISABLED") {
+        return connection.run(login(settings), |_| {}).await;
+    }
+    if !offered.has("AUTH=LOGIN") {
         return Err(Failure::No("the server takes no password on this connection; it may want TLS or OAuth".to_owned()));
     }
-    connection.run(login(settings), |_| {}).await
+    connection.run(authenticate_login(settings), |_| {}).await
 }
 
 /// AUTHENTICATE PLAIN (RFC 4616): user name and password in UTF-8, whatever characters they hold.
@@ -89,6 +90,13 @@ fn authenticate_plain(settings: &ImapSettings, offered: &Capabilities) -> Comman
     } else {
         Command::new("AUTHENTICATE PLAIN").then(credentials)
     }
+}
+
+/// AUTHENTICATE LOGIN, which no RFC describes and some servers offer alone: it asks for one after the other.
+fn authenticate_login(settings: &ImapSettings) -> Command {
+    Command::new("AUTHENTICATE LOGIN")
+        .then(STANDARD.encode(&settings.username))
+        .then(STANDARD.encode(settings.password.expose_secret()))
 }
 
 /// LOGIN, with literals for what cannot stand in a quoted string (RFC 3501 4.3).
@@ -104,13 +112,12 @@ fn login(settings: &ImapSettings) -> Command {
 }
 
 /// A wrong password is for a person; a busy or broken server is for later.
-fn refusal(settings: &ImapSettings, failure: Failure) -> SourceError {
-    let what = format!("{}:{}", settings.host, settings.port);
+fn refusal(settings: &ImapSettings, failure: Failure) -> Failure {
     match failure {
-        busy @ (Failure::No(_) | Failure::Bad(_)) if busy.may_pass() => SourceError::Unreachable { what, why: busy.why() },
-        Failure::No(why) | Failure::Bad(why) => {
-            SourceError::Login { host: settings.host.clone(), username: settings.username.clone(), why }
+        Failure::No(why) | Failure::Bad(why) if !Failure::No(why.clone()).may_pass() => {
+            let (host, username) = (settings.host.clone(), settings.username.clone());
+            Failure::Final(SourceError::Login { host, username, why })
         }
-        other @ (Failure::Lost(_) | Failure::Final(_)) => other.into_error(&format!("the login at {what}")),
+        other @ (Failure::No(_) | Failure::Bad(_) | Failure::Lost(_) | Failure::Final(_)) => other,
     }
 }

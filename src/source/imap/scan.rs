@@ -22,8 +22,7 @@ type Queue = Arc<Mutex<VecDeque<Mailbox>>>;
 
 /// Reads everything that is not yet known.
 pub(super) async fn scan(source: SourceName, account: Account, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError> {
-    let mut session = account.open().await?;
-    let mailboxes = list(&mut session).await.map_err(|failure| failure.into_error(&account.address()))?;
+    let (session, mailboxes) = begin(&account).await?;
     let choice = choose(&mailboxes, &account.settings.mailboxes, &session.capabilities);
     for (mailbox, error) in choice.missing {
         outlet.send(Scanned::MailboxFailed { mailbox, error }).await?;
@@ -41,6 +40,29 @@ pub(super) async fn scan(source: SourceName, account: Account, known: Arc<dyn Kn
         end.unwrap_or_else(|error| Err(SourceError::Broken { what: account.address(), why: error.to_string() }))?;
     }
     fail_the_rest(&account, &queue, &errand.outlet).await
+}
+
+/// The first connection and all mailboxes. A server that asks for patience is waited for; one that is not there is not, as
+/// a wrong host or port should show at once.
+async fn begin(account: &Account) -> Result<(Session, Vec<Mailbox>), SourceError> {
+    let mut backoff = Backoff::new(account.patience, &account.address());
+    loop {
+        let failure = match open_and_list(account).await {
+            Ok(begun) => return Ok(begun),
+            Err(busy @ (Failure::No(_) | Failure::Bad(_))) => busy,
+            Err(failure @ (Failure::Lost(_) | Failure::Final(_))) => return Err(failure.into_error(account.address())),
+        };
+        match backoff.after(&failure) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return Err(failure.into_error(account.address())),
+        }
+    }
+}
+
+async fn open_and_list(account: &Account) -> Result<(Session, Vec<Mailbox>), Failure> {
+    let mut session = account.open().await?;
+    let mailboxes = list(&mut session).await?;
+    Ok((session, mailboxes))
 }
 
 /// Reports what nobody began with, as every connection broke and did not come back.
@@ -79,8 +101,8 @@ impl Worker {
     async fn join_in(mut self) -> Result<(), SourceError> {
         match self.account.open().await {
             Ok(session) => self.session = Some(session),
-            Err(error) => {
-                debug!(imap.host = %self.account.settings.host, %error, "no further connection");
+            Err(failure) => {
+                debug!(imap.host = %self.account.settings.host, why = failure.why(), "no further connection");
                 return Ok(());
             }
         }
@@ -121,7 +143,7 @@ impl Worker {
             debug!(mailbox.name = %mailbox.name, why = failure.why(), "interrupted");
             match backoff.after(&failure) {
                 Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(Setback::Mailbox(failure.into_error(&format!("the mailbox {}", mailbox.name)))),
+                None => return Err(Setback::Mailbox(failure.into_error(format!("the mailbox {}", mailbox.name)))),
             }
         }
     }
@@ -148,14 +170,13 @@ impl Worker {
     /// Opens a connection again, after pauses: the server was there before.
     async fn reopen(&self, backoff: &mut Backoff) -> Result<Session, SourceError> {
         loop {
-            let error = match self.account.open().await {
+            let failure = match self.account.open().await {
                 Ok(session) => return Ok(session),
-                Err(error @ (SourceError::Unreachable { .. } | SourceError::Broken { .. })) => error,
-                Err(error) => return Err(error),
+                Err(failure) => failure,
             };
-            match backoff.after(&Failure::Lost(error.to_string())) {
+            match backoff.after(&failure) {
                 Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(error),
+                None => return Err(failure.into_error(self.account.address())),
             }
         }
     }

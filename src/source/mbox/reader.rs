@@ -242,12 +242,15 @@ impl<R: Read> MboxReader<R> {
         let ahead = claimed.saturating_sub(ending.at);
         if (1..=MAX_LENGTH_AHEAD).contains(&ahead) && claimed <= self.limit {
             self.window.reach(claimed + LOOKAHEAD)?;
-            if let Some(at) = landing(&self.window, claimed) {
-                ending.length_note = Some("its Content-Length was believed over lines that begin with `From `".into());
-                (ending.at, ending.verbatim, ending.doubtful) = (at, true, false);
-                return Ok(());
+            match landing(&self.window, claimed) {
+                Landing::At(at) => {
+                    ending.length_note = Some("its Content-Length was believed over lines that begin with `From `".into());
+                    (ending.at, ending.verbatim, ending.doubtful) = (at, true, false);
+                    return Ok(());
+                }
+                Landing::NotYetThere => ending.unsettled = true,
+                Landing::Nowhere => {}
             }
-            ending.unsettled = self.window.view().len() < claimed;
         }
         ending.length_note = Some(match ending.unsettled && ending.at == self.window.view().len() {
             true => "the file ends before the Content-Length of this message does: it may be cut".into(),
@@ -304,16 +307,29 @@ fn claimed_end(message: &[u8], line: usize) -> Option<usize> {
     None
 }
 
-/// The boundary at which a Content-Length lands: after at most two line ends a `From ` line beyond doubt, or the end.
-fn landing<R: Read>(window: &Window<R>, claimed: usize) -> Option<usize> {
-    let mut rest = window.view().get(claimed..)?;
+/// Where a Content-Length leads.
+enum Landing {
+    /// To this boundary, or to the end of the file.
+    At(usize),
+    /// Past the end of the file, or into its last, unfinished line: a longer file may show a boundary there.
+    NotYetThere,
+    /// To no boundary.
+    Nowhere,
+}
+
+/// Looks where a Content-Length leads: after at most two line ends, a `From ` line beyond doubt must stand there.
+fn landing<R: Read>(window: &Window<R>, claimed: usize) -> Landing {
+    let Some(mut rest) = window.view().get(claimed..) else { return Landing::NotYetThere };
     for _ in 0..2 {
         rest = rest.strip_prefix(b"\n").or_else(|| rest.strip_prefix(b"\r\n")).unwrap_or(rest);
     }
     let at = window.view().len() - rest.len();
-    let ended = rest.is_empty() && window.ended();
     let parted = rest.starts_with(FROM) && judge_at(window.view(), at) == Verdict::Boundary;
-    (ended || parted).then_some(at)
+    if parted || rest.is_empty() && window.ended() {
+        return Landing::At(at);
+    }
+    let unfinished = window.ended() && memchr::memchr(b'\n', rest).is_none();
+    if unfinished { Landing::NotYetThere } else { Landing::Nowhere }
 }
 
 /// Takes one `>` from each line of the form `>From `, `>>From ` and so on.

@@ -85,9 +85,13 @@ pub(crate) fn spec(name: &str) -> ChannelSpec {
 /// Somebody, by address, named after the local part.
 pub(crate) fn somebody(address: &str) -> Correspondent {
     let local = address.split('@').next().unwrap_or_default();
-    let mut name: String = local.to_owned();
-    name[..1].make_ascii_uppercase();
+    let name: String = local.split('.').map(capitalised).collect::<Vec<_>>().join(" ");
     Correspondent { name, address: Address::normal(address) }
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// A message's one text from Ann of Acme to Bob of ours; the id makes the key.

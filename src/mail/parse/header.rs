@@ -1,0 +1,170 @@
+//! A block of header fields (RFC 5322 2.2), split without being understood.
+
+use memchr::memchr;
+
+use super::bounds;
+use super::notes::Notes;
+
+/// One header field: the name as written, and the value with its folds, without the last line end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field<'x> {
+    pub(super) name: &'x [u8],
+    pub(super) value: &'x [u8],
+}
+
+/// The fields of one block, in order.
+#[derive(Debug, Default)]
+pub(super) struct Headers<'x> {
+    fields: Vec<Field<'x>>,
+}
+
+impl<'x> Headers<'x> {
+    /// Splits a block of fields from the body that follows it. The block ends with an empty line, or before the first
+    /// line that is no field (some mailers leave the empty line out).
+    pub(super) fn split(entity: &'x [u8], notes: &mut Notes) -> (Self, &'x [u8]) {
+        let mut fields = Vec::new();
+        let mut at = 0;
+        loop {
+            let rest = entity.get(at..).unwrap_or_default();
+            let (line, length) = first_line(rest);
+            if length == 0 {
+                break;
+            }
+            if line.is_empty() {
+                at += length;
+                break;
+            }
+            let Some(colon) = name_length(line) else {
+                if is_envelope(line) || is_space(line.first()) {
+                    at += length;
+                    continue;
+                }
+                notes.add("the empty line after the headers is missing");
+                break;
+            };
+            let end = folded_length(rest);
+            if fields.len() >= bounds::HEADER_FIELDS || at + end > bounds::HEADER_BYTES {
+                notes.add("headers cut: more than the bound");
+                at += block_length(rest);
+                break;
+            }
+            fields.push(Field {
+                name: rest.get(..colon).unwrap_or_default().trim_ascii_end(),
+                value: rest.get(colon + 1..end).unwrap_or_default().trim_ascii(),
+            });
+            at += end;
+        }
+        (Self { fields }, entity.get(at..).unwrap_or_default())
+    }
+
+    /// The values of every field of this name (any case), in order.
+    pub(super) fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'x [u8]> + 's {
+        self.fields.iter().filter(move |field| field.name.eq_ignore_ascii_case(name.as_bytes())).map(|field| field.value)
+    }
+
+    /// The value of the first field of this name.
+    pub(super) fn first(&self, name: &str) -> Option<&'x [u8]> {
+        self.all(name).next()
+    }
+
+    /// The value of a field that may stand only once (RFC 5322 3.6). Where it was repeated the first counts, as in the
+    /// mail programs that people read with, and a note says so.
+    pub(super) fn only(&self, name: &str, notes: &mut Notes) -> Option<&'x [u8]> {
+        let mut values = self.all(name);
+        let first = values.next();
+        if values.next().is_some() {
+            notes.add(format!("more than one {name} header: the first counts"));
+        }
+        first
+    }
+
+    /// Whether there is no field at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+}
+
+/// The first line without its end, and its length with it.
+fn first_line(bytes: &[u8]) -> (&[u8], usize) {
+    let (line, length) = match memchr(b'\n', bytes) {
+        Some(end) => (bytes.get(..end).unwrap_or_default(), end + 1),
+        None => (bytes, bytes.len()),
+    };
+    (line.strip_suffix(b"\r").unwrap_or(line), length)
+}
+
+/// The length of the first field with its continuation lines and their ends.
+fn folded_length(bytes: &[u8]) -> usize {
+    let mut end = first_line(bytes).1;
+    while is_space(bytes.get(end)) {
+        let (line, length) = first_line(bytes.get(end..).unwrap_or_default());
+        // A line of blanks alone would end the block for a reader that trims: it ends it here too.
+        if line.trim_ascii().is_empty() {
+            break;
+        }
+        end += length;
+    }
+    end
+}
+
+/// The length of the rest of a block: to the first empty line and with it.
+fn block_length(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        let (line, length) = first_line(bytes.get(at..).unwrap_or_default());
+        at += length;
+        if line.is_empty() || length == 0 {
+            return at;
+        }
+    }
+}
+
+/// Where the colon of a field is; `None` where the line is no field. White space before the colon is obsolete syntax
+/// that still occurs (RFC 5322 4.5).
+fn name_length(line: &[u8]) -> Option<usize> {
+    let colon = memchr(b':', line)?;
+    let name = line.get(..colon)?.trim_ascii_end();
+    let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
+    is_name.then_some(colon)
+}
+
+/// An mbox separator that an export left on top, as it was or quoted.
+fn is_envelope(line: &[u8]) -> bool {
+    line.starts_with(b"From ") || line.starts_with(b">From ")
+}
+
+fn is_space(byte: Option<&u8>) -> bool {
+    matches!(byte, Some(b' ' | b'\t'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(block: &str) -> (Vec<(String, String)>, String) {
+        let (headers, body) = Headers::split(block.as_bytes(), &mut Notes::default());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (headers.fields.iter().map(|field| (text(field.name), text(field.value))).collect(), text(body))
+    }
+
+    #[test]
+    fn folds_belong_to_their_field_and_the_empty_line_ends_the_block() {
+        let (fields, body) = fields("From a@b Mon\nA: 1\r\n 2\r\nB : 3\n\nC: 4\n");
+        assert_eq!(fields, [("A".into(), "1\r\n 2".into()), ("B".into(), "3".into())]);
+        assert_eq!(body, "C: 4\n");
+    }
+
+    #[test]
+    fn a_line_that_is_no_field_begins_the_body() {
+        assert_eq!(fields("A: 1\nHello there\nB: 2\n").1, "Hello there\nB: 2\n");
+    }
+
+    #[test]
+    fn a_block_over_the_bound_is_cut_and_the_body_stays() {
+        let block = format!("{}\nbody", "A: 1\n".repeat(bounds::HEADER_FIELDS + 5));
+        let mut notes = Notes::default();
+        let (headers, body) = Headers::split(block.as_bytes(), &mut notes);
+        assert_eq!((headers.fields.len(), body), (bounds::HEADER_FIELDS, b"body".as_slice()));
+        assert_eq!(notes.into_vec(), ["headers cut: more than the bound"]);
+    }
+}

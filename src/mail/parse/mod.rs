@@ -1,0 +1,213 @@
+//! Bytes → [`Message`].
+//!
+//! mail-parser reads the fields and decodes the bytes; the structure around them is split here, in bounds
+//! ([`bounds`]), since a mail may hold a million of anything.
+
+mod body;
+mod bounds;
+mod charset;
+pub(super) mod clean;
+mod date;
+mod flowed;
+mod header;
+pub(super) mod notes;
+mod parameters;
+mod part;
+mod people;
+mod transfer;
+mod words;
+
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use chrono::{DateTime, FixedOffset};
+
+use self::header::Headers;
+use self::notes::Notes;
+use self::part::Part;
+use super::attachment::{self, Attachment};
+use super::identity::{self, Copied};
+use super::{Message, MessageId, authentication};
+
+/// Understands one raw message (RFC 5322, MIME). LF and CRLF alike. Never fails: what cannot be understood is in the notes.
+pub fn parse(raw: &[u8]) -> Message {
+    let bytes = with_line_feeds(raw);
+    let mut notes = Notes::default();
+    let root = Part::read(&bytes, &mut notes);
+    let headers = &root.headers;
+    if headers.is_empty() {
+        notes.add("no headers: this may be no mail");
+    }
+    let stretches = body::stretches(&root, &mut notes);
+    let body = body::assemble(&stretches);
+    let files = attachments(&root, body.html.as_deref(), &mut notes);
+    let message_id = headers.only("Message-ID", &mut notes).and_then(|value| ids(value, &mut notes).into_iter().next());
+    let subject = subject(headers, &mut notes);
+    let date = headers.only("Date", &mut notes).and_then(|value| read_date(value, &mut notes));
+    let [from, reply_to, cc] = ["From", "Reply-To", "Cc"].map(|name| people(headers, name, &mut notes));
+    let key = identity::key(&Copied {
+        message_id: message_id.as_ref(),
+        date: date.map(|date| date.timestamp()),
+        from: &from,
+        original_from: &people(headers, "X-Original-From", &mut notes),
+        others: [&reply_to, &cc],
+        subject: &subject,
+        texts: &stretches.iter().map(text_of_stretch).collect::<Vec<_>>(),
+        files: &files.iter().map(|(_, content)| *content).collect::<Vec<_>>(),
+    });
+    Message {
+        key,
+        message_id,
+        in_reply_to: all_ids(headers, "In-Reply-To", &mut notes),
+        references: all_ids(headers, "References", &mut notes),
+        conversation: headers.first("Thread-Index").and_then(conversation),
+        subject,
+        date,
+        received: headers.first("Received").and_then(received),
+        sender: people(headers, "Sender", &mut notes),
+        to: people(headers, "To", &mut notes),
+        bcc: people(headers, "Bcc", &mut notes),
+        from,
+        cc,
+        reply_to,
+        body,
+        attachments: files.into_iter().map(|(file, _)| file).collect(),
+        authentication: authentications(headers, &mut notes),
+        notes: notes.into_vec(),
+    }
+}
+
+/// The decoded bytes of the part with this index.
+pub(super) fn part_bytes(raw: &[u8], index: usize) -> Option<Vec<u8>> {
+    let bytes = with_line_feeds(raw);
+    let mut notes = Notes::default();
+    let root = Part::read(&bytes, &mut notes);
+    let part = root.leaves().into_iter().find(|part| part.index == index)?;
+    Some(part.decoded(&mut notes).into_owned())
+}
+
+/// Runs a function of mail-parser's. It is made not to panic, and panics of it were found and mended again and again:
+/// one mail must not stop a run. `None` where it did.
+fn guarded<T>(read: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(read)).ok()
+}
+
+/// The message without blank lines or a byte order mark on top; a mail of the old Macintosh, whose lines end in CR
+/// alone, with line feeds.
+fn with_line_feeds(raw: &[u8]) -> Cow<'_, [u8]> {
+    let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
+    let blank = raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let raw = raw.get(blank..).unwrap_or_default();
+    if memchr::memchr(b'\n', raw).is_some() || memchr::memchr(b'\r', raw).is_none() {
+        return Cow::Borrowed(raw);
+    }
+    Cow::Owned(raw.iter().map(|byte| if *byte == b'\r' { b'\n' } else { *byte }).collect())
+}
+
+fn subject(headers: &Headers<'_>, notes: &mut Notes) -> String {
+    let value = headers.only("Subject", notes).unwrap_or_default();
+    let text = words::unfolded(value, notes);
+    clean::line(&words::decoded(&text, notes), bounds::LINE_CHARS)
+}
+
+/// The people of a header. A list that was repeated is one list (RFC 5322 4.5); of two authors only the first counts.
+fn people(headers: &Headers<'_>, name: &str, notes: &mut Notes) -> Vec<super::Correspondent> {
+    if matches!(name, "From" | "Sender" | "X-Original-From") {
+        return headers.only(name, notes).map(|value| people::parse(value, notes)).unwrap_or_default();
+    }
+    let mut list: Vec<_> = headers.all(name).flat_map(|value| people::parse(value, notes)).take(bounds::ADDRESSES).collect();
+    list.shrink_to_fit();
+    list
+}
+
+/// The ids between angle brackets; without brackets, the words that look like ids.
+fn ids(value: &[u8], notes: &mut Notes) -> Vec<MessageId> {
+    let text = words::unfolded(value, notes);
+    let mut ids = Vec::new();
+    let mut rest: &str = &text;
+    while let Some((_, tail)) = rest.split_once('<') {
+        let Some((id, after)) = tail.split_once('>') else { break };
+        ids.extend(MessageId::parse(id));
+        rest = after;
+    }
+    if ids.is_empty() && !text.contains('<') {
+        let mut bare: Vec<&str> = text.split_whitespace().collect();
+        if bare.len() > 1 {
+            bare.retain(|word| word.contains('@'));
+        }
+        ids.extend(bare.into_iter().filter_map(MessageId::parse));
+    }
+    ids
+}
+
+/// The ids of a header that may name many: where there are too many, the oldest and the latest.
+fn all_ids(headers: &Headers<'_>, name: &str, notes: &mut Notes) -> Vec<MessageId> {
+    let mut ids: Vec<_> = headers.all(name).flat_map(|value| ids(value, notes)).collect();
+    let surplus = ids.len().saturating_sub(bounds::IDS);
+    if surplus > 0 {
+        ids.drain(1..=surplus);
+        notes.add(format!("{name} cut: more ids than the bound"));
+    }
+    ids
+}
+
+fn read_date(value: &[u8], notes: &mut Notes) -> Option<DateTime<FixedOffset>> {
+    let text = words::unfolded(value, notes);
+    let date = date::parse(&text);
+    if date.is_none() && !text.trim().is_empty() {
+        notes.add("the date cannot be read");
+    }
+    date
+}
+
+/// The date of a Received header stands behind its last semicolon (RFC 5321 4.4).
+fn received(value: &[u8]) -> Option<DateTime<FixedOffset>> {
+    let text = words::unfolded(value, &mut Notes::default());
+    date::parse(text.rsplit_once(';')?.1)
+}
+
+/// The first 22 bytes of Outlook's Thread-Index: one version byte, five of a date, sixteen of a GUID.
+fn conversation(value: &[u8]) -> Option<Vec<u8>> {
+    let (bytes, _) = transfer::base64(value.get(..bounds::LINE_CHARS).unwrap_or(value));
+    bytes.get(..22).filter(|header| header.first() == Some(&1)).map(<[u8]>::to_vec)
+}
+
+fn text_of_stretch(stretch: &body::Stretch) -> identity::Text<'_> {
+    match (&stretch.plain, &stretch.html) {
+        (Some(plain), html) if !plain.trim().is_empty() || html.is_none() => identity::Text::Plain(plain),
+        (_, Some(html)) => identity::Text::Html(html),
+        (Some(_) | None, None) => identity::Text::Plain(""),
+    }
+}
+
+/// The attachments, each with the digest by which copies of it are known.
+fn attachments(root: &Part<'_>, html: Option<&str>, notes: &mut Notes) -> Vec<(Attachment, super::Digest)> {
+    let leaves = root.leaves().into_iter().filter(|leaf| leaf.is_attachment());
+    leaves
+        .map(|leaf| {
+            let bytes = leaf.decoded(notes);
+            let file = Attachment {
+                name: leaf.file_name().and_then(attachment::harmless_name),
+                media_type: leaf.media_type.clone(),
+                size: bytes.len() as u64,
+                sha256: super::Digest::of(&bytes),
+                inline: leaf.disposition.value == "inline" || html.is_some_and(|html| is_referred_to(leaf, html)),
+                part: leaf.index,
+            };
+            let content = identity::file(&bytes, file.sha256);
+            (file, content)
+        })
+        .collect()
+}
+
+/// Whether the HTML shows this part by its Content-ID (RFC 2392).
+fn is_referred_to(leaf: &Part<'_>, html: &str) -> bool {
+    let id = leaf.headers.first("Content-ID").and_then(|value| std::str::from_utf8(value).ok());
+    let id = id.map(|id| id.trim().trim_matches(['<', '>'])).filter(|id| !id.is_empty());
+    id.is_some_and(|id| html.contains(&format!("cid:{id}")))
+}
+
+fn authentications(headers: &Headers<'_>, notes: &mut Notes) -> Vec<authentication::AuthenticationResults> {
+    let values = headers.all("Authentication-Results").take(bounds::AUTHENTICATION_HEADERS);
+    values.filter_map(|value| authentication::parse(&words::unfolded(value, notes))).collect()
+}

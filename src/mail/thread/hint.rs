@@ -1,0 +1,157 @@
+//! Where a message that names no parent may find its like.
+//!
+//! A subject alone glues strangers together, and so does Outlook's Thread-Index, which survives when an old mail is
+//! taken as a form for a new one. So a hint needs a reply on one side, two people on both sides, and nearness in time.
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::{Hint, Member};
+use crate::mail::id::Digest;
+use crate::mail::subject::{self, Kind};
+use crate::mail::{Correspondent, Message};
+
+/// The version of what a bucket is.
+const VERSION: &[u8] = b"mailferry bucket 1";
+
+/// Gmail joins by subject within a week; two give those who were on holiday their chance, and a monthly report none.
+const SUBJECT_DAYS: u32 = 14;
+/// Outlook's conversation says more than a subject does; a quarter of a year parts what a template glues.
+const CONVERSATION_DAYS: u32 = 90;
+/// Clocks differ: how much earlier than its parent an answer may be dated.
+const SKEW_HOURS: i64 = 24;
+/// An answer has the author and a reader of what it answers: two at least. One alone is a list that strangers write to.
+const COMMON_PEOPLE: usize = 2;
+/// People of one message that are compared; the bucket must stay small.
+const MOST_PEOPLE: usize = 64;
+/// Letters and digits that a subject needs in order to say something.
+const SUBJECT_LETTERS: usize = 5;
+
+/// Subjects that say nothing about what they are a subject of.
+const GENERIC: [&str; 40] = [
+    "hello",
+    "hallo",
+    "hi there",
+    "hey there",
+    "hi all",
+    "hello all",
+    "hello everyone",
+    "thanks",
+    "thank you",
+    "danke",
+    "merci",
+    "question",
+    "questions",
+    "frage",
+    "urgent",
+    "important",
+    "update",
+    "updates",
+    "status",
+    "report",
+    "meeting",
+    "meetings",
+    "reminder",
+    "invoice",
+    "rechnung",
+    "facture",
+    "order",
+    "request",
+    "anfrage",
+    "follow up",
+    "follow-up",
+    "feedback",
+    "no subject",
+    "(no subject)",
+    "kein betreff",
+    "(kein betreff)",
+    "(sans objet)",
+    "untitled",
+    "notification",
+    "information",
+];
+
+/// Whether a message names a parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Parents {
+    /// At least one.
+    Named,
+    /// None at all.
+    None,
+}
+
+/// The buckets of a message.
+pub(super) fn hints(message: &Message, parents: Parents) -> Vec<Hint> {
+    let Some(date) = message.date.or(message.received) else { return Vec::new() };
+    let subject = subject_bucket(&message.subject).map(|bucket| (bucket, SUBJECT_DAYS));
+    let conversation = message.conversation.as_ref().map(|bytes| Digest::of_fields(&[VERSION, b"conversation", bytes]));
+    let buckets: Vec<_> = conversation.map(|bucket| (bucket, CONVERSATION_DAYS)).into_iter().chain(subject).collect();
+    if buckets.is_empty() {
+        return Vec::new();
+    }
+    let member = Member {
+        key: message.key,
+        date: date.with_timezone(&Utc),
+        people: people(message),
+        orphan: parents == Parents::None && subject::kind(&message.subject) == Kind::Reply,
+    };
+    if member.people.len() < COMMON_PEOPLE {
+        return Vec::new();
+    }
+    buckets.into_iter().map(|(bucket, window_days)| Hint { bucket, member: member.clone(), window_days }).collect()
+}
+
+/// Whether two members of one bucket belong together. It is the same from both sides, so that the order of arrival does
+/// not matter.
+pub(super) fn belong_together(one: &Member, other: &Member) -> bool {
+    let is_in_time = match (one.orphan, other.orphan) {
+        (true, true) => true,
+        (true, false) => follows(one.date, other.date),
+        (false, true) => follows(other.date, one.date),
+        (false, false) => false,
+    };
+    is_in_time && one.key != other.key && common(&one.people, &other.people) >= COMMON_PEOPLE
+}
+
+/// Whether an answer of this date can follow a message of that one.
+fn follows(answer: DateTime<Utc>, message: DateTime<Utc>) -> bool {
+    answer.checked_add_signed(Duration::hours(SKEW_HOURS)).is_none_or(|latest| latest >= message)
+}
+
+fn common(one: &[u32], other: &[u32]) -> usize {
+    one.iter().filter(|person| other.binary_search(person).is_ok()).count()
+}
+
+fn subject_bucket(subject: &str) -> Option<Digest> {
+    let base = subject::base(subject).to_lowercase();
+    let letters = base.chars().filter(|c| c.is_alphanumeric()).count();
+    // One ideograph says as much as a word.
+    let wide = base.chars().filter(|c| ('\u{2e80}'..='\u{9fff}').contains(c) || ('\u{ac00}'..='\u{d7af}').contains(c)).count();
+    let says_something = letters + wide >= SUBJECT_LETTERS && !GENERIC.contains(&base.trim_end_matches(['!', '?', '.']));
+    says_something.then(|| Digest::of_fields(&[VERSION, b"subject", base.as_bytes()]))
+}
+
+/// Short digests of the people, sorted.
+fn people(message: &Message) -> Vec<u32> {
+    let short = |person: &Correspondent| {
+        let digest = Digest::of(person.address.folded().as_bytes());
+        digest.as_bytes().first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes))
+    };
+    let mut people: Vec<u32> = message.audience().take(MOST_PEOPLE).filter_map(short).collect();
+    people.sort_unstable();
+    people.dedup();
+    people
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_that_say_nothing_are_no_bucket() {
+        for subject in ["", "Re:", "Hello", "Re: Invoice", "Re: hi", "(no subject)", "[list]", "Question?"] {
+            assert_eq!(subject_bucket(subject), None, "{subject}");
+        }
+        assert_eq!(subject_bucket("Re: [list] The  plan"), subject_bucket("The  Plan"));
+        assert!(subject_bucket("答复：合同").is_none() && subject_bucket("答复：合同草案").is_some());
+    }
+}
