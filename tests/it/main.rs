@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "tests stop at the first surprise"
@@ -11,13 +12,12 @@
 mod archive;
 mod archive_page;
 mod archives;
+mod backfill;
 mod check;
 mod configuration;
 mod example;
-mod gates;
-mod backfill;
-mod configuration;
 mod ferry;
+mod gates;
 mod imap;
 mod ledger;
 mod mbox;

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::Failure;
-use super::super::http::{BaseUrl, Http, Lost, Reply};
+use super::super::http::{BaseUrl, HeaderValue, Http, Lost, Reply};
 use super::SlackSettings;
 use super::errors::{self, Sort};
 use super::method::{Effect, Method};
