@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::delivery::{ChannelName, PartnerName, Reason};
 use crate::destination::post::size;
@@ -111,6 +111,37 @@ impl fmt::Display for IngestReport {
     }
 }
 
+/// Messages counted by reason; in JSON a list of `{ "gate", "text", "messages" }`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts(BTreeMap<Reason, u64>);
+
+impl Counts {
+    pub(crate) fn count(&mut self, reason: Reason) {
+        *self.0.entry(reason).or_default() += 1;
+    }
+
+    fn add(&mut self, other: Self) {
+        other.0.into_iter().for_each(|(reason, count)| *self.0.entry(reason).or_default() += count);
+    }
+
+    /// Writes a line for each reason, beginning with a word such as `held`.
+    pub(crate) fn write(&self, f: &mut fmt::Formatter<'_>, word: &str) -> fmt::Result {
+        self.0.iter().try_for_each(|(reason, count)| writeln!(f, "  {word} {count}: {reason}"))
+    }
+}
+
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            #[serde(flatten)]
+            reason: &'a Reason,
+            messages: u64,
+        }
+        serializer.collect_seq(self.0.iter().map(|(reason, &messages)| Row { reason, messages }))
+    }
+}
+
 /// What was posted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DeliveryReport {
@@ -134,9 +165,9 @@ pub struct ChannelReport {
     /// Of these, files.
     pub files: u64,
     /// Messages that wait for a person, by reason.
-    pub held: BTreeMap<Reason, u64>,
+    pub held: Counts,
     /// Messages that a gate dropped, by reason.
-    pub dropped: BTreeMap<Reason, u64>,
+    pub dropped: Counts,
     /// Messages whose outcome is unknown and could not be looked up.
     pub in_doubt: u64,
 }
@@ -156,8 +187,8 @@ impl ChannelReport {
         self.posts += other.posts;
         self.files += other.files;
         self.in_doubt += other.in_doubt;
-        other.held.into_iter().for_each(|(reason, count)| *self.held.entry(reason).or_default() += count);
-        other.dropped.into_iter().for_each(|(reason, count)| *self.dropped.entry(reason).or_default() += count);
+        self.held.add(other.held);
+        self.dropped.add(other.dropped);
     }
 }
 
@@ -169,12 +200,8 @@ impl fmt::Display for DeliveryReport {
                 "Posted   #{name}: {} messages in {} posts, {} of them files",
                 channel.messages, channel.posts, channel.files
             )?;
-            for (reason, count) in &channel.held {
-                writeln!(f, "  held {count}: {reason}")?;
-            }
-            for (reason, count) in &channel.dropped {
-                writeln!(f, "  dropped {count}: {reason}")?;
-            }
+            channel.held.write(f, "held")?;
+            channel.dropped.write(f, "dropped")?;
             if channel.in_doubt > 0 {
                 writeln!(f, "  {} in doubt: their outcome could not be looked up; the next run tries again", channel.in_doubt)?;
             }

@@ -100,8 +100,8 @@ impl Lane {
         let id = crossing.id.clone();
         match self.try_cross(crossing, &thread).await? {
             Crossed::Whole => self.report.messages += 1,
-            Crossed::Held(reason) => *self.report.held.entry(reason).or_default() += 1,
-            Crossed::Dropped(reason) => *self.report.dropped.entry(reason).or_default() += 1,
+            Crossed::Held(reason) => self.report.held.count(reason),
+            Crossed::Dropped(reason) => self.report.dropped.count(reason),
             Crossed::InDoubt(why) => {
                 tracing::warn!(message.key = %id.message, channel.name = %id.channel, why, "the outcome of a post is in doubt");
                 self.world.watch.say(&format!("#{}: a post is in doubt: {why}", id.channel));

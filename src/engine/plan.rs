@@ -11,13 +11,13 @@ use tokio::task::spawn_blocking;
 
 use super::prepared::{Prepared, origin, outline_of};
 use super::{Keeping, World, understand};
-use crate::delivery::{ChannelName, PartnerName, Reason};
+use crate::delivery::{ChannelName, PartnerName};
 use crate::destination::Limits;
 use crate::destination::post::{Outline, size};
 use crate::ledger::{Bound, Crossing, End};
 use crate::mail::Message;
 use crate::policy::gate::{Case, Verdict, judge, judge_partner};
-use crate::report::IngestReport;
+use crate::report::{Counts, IngestReport};
 use crate::source::{Found, Sent, Source};
 
 /// Unmapped domains that a plan names.
@@ -75,9 +75,9 @@ pub struct PartnerPlan {
     /// What would be posted.
     pub post: Load,
     /// Messages that would wait for a person, by reason.
-    pub held: Vec<(Reason, u64)>,
+    pub held: Counts,
     /// Messages that a gate would drop, by reason.
-    pub dropped: Vec<(Reason, u64)>,
+    pub dropped: Counts,
 }
 
 /// The forecasts of a dry run, as they come.
@@ -90,13 +90,13 @@ impl Forecasts {
         let plan = partners.entry(forecast.bound.partner).or_insert_with(|| PartnerPlan {
             channel: forecast.bound.channel,
             post: Load::default(),
-            held: Vec::new(),
-            dropped: Vec::new(),
+            held: Counts::default(),
+            dropped: Counts::default(),
         });
         match forecast.verdict {
             Verdict::Pass => plan.post.add(forecast.load),
-            Verdict::Hold(reason) => count(&mut plan.held, reason),
-            Verdict::Drop(reason) => count(&mut plan.dropped, reason),
+            Verdict::Hold(reason) => plan.held.count(reason),
+            Verdict::Drop(reason) => plan.dropped.count(reason),
         }
     }
 }
@@ -119,13 +119,6 @@ impl Load {
         self.files += other.files;
         self.bytes += other.bytes;
         self.stubbed += other.stubbed;
-    }
-}
-
-fn count(counts: &mut Vec<(Reason, u64)>, reason: Reason) {
-    match counts.iter_mut().find(|(counted, _)| *counted == reason) {
-        Some((_, count)) => *count += 1,
-        None => counts.push((reason, 1)),
     }
 }
 
@@ -266,8 +259,8 @@ impl fmt::Display for Plan {
                 size(load.bytes),
                 load.stubbed
             )?;
-            partner.held.iter().try_for_each(|(reason, count)| writeln!(f, "  hold {count}: {reason}"))?;
-            partner.dropped.iter().try_for_each(|(reason, count)| writeln!(f, "  drop {count}: {reason}"))?;
+            partner.held.write(f, "hold")?;
+            partner.dropped.write(f, "drop")?;
         }
         writeln!(
             f,
