@@ -322,7 +322,7 @@ fn words(code: &str, word: &str) -> Vec<usize> {
     let ends_name = word.ends_with(is_name);
     let found = code.match_indices(word).filter(|(offset, _)| {
         let after = code[offset + word.len()..].chars().next();
-        !code[..*offset].ends_with(is_name) && !(ends_name && after.is_some_and(is_name))
+        !code[..*offset].ends_with(is_name) && (!ends_name || !after.is_some_and(is_name))
     });
     found.map(|(offset, _)| offset).collect()
 }
