@@ -232,7 +232,7 @@ impl Answers {
                      host = {place}\n\
                      username = {}\n\
                      password = {{ env = \"IMAP_PASSWORD\" }} # or {{ file = \"…\" }}, {{ command = \"…\" }}; never written out\n\
-                     authserv_ids = []              # what your mail server calls itself in Authentication-Results headers:\n\
+                     authserv_ids = []              # the first word of the Authentication-Results headers that your server writes: mail\n\
                      unverified_senders = \"hold\"    # mail that no server vouches for waits for a person; or \"allow\"\n",
                     quoted(&self.username)
                 );

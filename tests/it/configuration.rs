@@ -11,7 +11,7 @@ use mailferry::source::imap::Security;
 use secrecy::ExposeSecret;
 
 /// The smallest configuration, to which tests add.
-const SMALLEST: &str = r#"
+pub(crate) const SMALLEST: &str = r#"
 [organisation]
 name = "Our Co"
 domains = ["ourco.example"]
@@ -31,7 +31,7 @@ name = "Acme"
 domains = ["acme.example"]
 "#;
 
-fn read(text: &str) -> Result<Config, ConfigError> {
+pub(crate) fn read(text: &str) -> Result<Config, ConfigError> {
     check(text, &sample("mailferry.toml"), Secrets::Read)
 }
 
@@ -46,7 +46,7 @@ fn complaint(text: &str) -> String {
     format!("{}: {}", complaints[0].path, complaints[0].text)
 }
 
-fn sample(name: &str) -> PathBuf {
+pub(crate) fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/config").join(name)
 }
 
@@ -95,7 +95,7 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(acme.trust, Trust::NeedsApproval);
 }
 
-fn imap_with(keys: &str) -> String {
+pub(crate) fn imap_with(keys: &str) -> String {
     let imap = format!(
         "kind = \"imap\"\nhost = \"imap.ourco.example\"\nusername = \"us\"\npassword = {{ command = \"echo open sesame\" }}\n{keys}"
     );
@@ -243,160 +243,4 @@ fn channels_are_named_by_the_destination_s_template() {
     assert_eq!(config.directory.partners()[0].channel, ChannelName::new("mail-acme-söhne"));
     assert!(complaint(&template("mail")).contains("share one channel"));
     assert!(complaint(&template("Mail {partner}")).contains("lower-case"));
-}
-
-/// The example, which shows every key.
-const EXAMPLE: &str = include_str!("../../config/mailferry.example.toml");
-
-#[test]
-fn the_example_loads_and_shows_the_defaults() {
-    let example = check(EXAMPLE, &sample("mailferry.toml"), Secrets::Skip).unwrap();
-    let defaults = read(&imap_with("")).unwrap();
-    assert_eq!(example.rules, defaults.rules);
-    assert_eq!(example.state, defaults.state);
-    let (SourceKind::Imap(shown), SourceKind::Imap(default)) = (&example.sources[0].kind, &defaults.sources[0].kind) else {
-        panic!()
-    };
-    assert_eq!((shown.port, shown.security, shown.max_connections), (default.port, default.security, default.max_connections));
-
-    let slack = "kind = \"slack\"\ntoken = { env = \"T\" }";
-    let slack = SMALLEST.replace("kind = \"archive\"\npath = \"channels\"", slack);
-    let defaults = check(&slack, &sample("mailferry.toml"), Secrets::Skip).unwrap();
-    assert_eq!(format!("{:?}", example.destinations[0].kind), format!("{:?}", defaults.destinations[0].kind));
-    assert_eq!(example.destinations[0].visibility, defaults.destinations[0].visibility);
-    let partners = (&example.directory.partners()[0], &defaults.directory.partners()[0]);
-    assert_eq!((&partners.0.channel, partners.0.trust), (&partners.1.channel, partners.1.trust));
-}
-
-/// A key that is like no other, so that the complaint about it names all the keys that are known in its table.
-const UNLIKE: &str = "\"~\"";
-
-/// What sections with the same keys have in common: their header and their kind.
-fn form(section: &str) -> Vec<&str> {
-    section
-        .lines()
-        .filter(|line| line.starts_with('[') || line.starts_with("kind = "))
-        .map(|line| line.split('#').next().unwrap())
-        .collect()
-}
-
-#[test]
-fn the_example_shows_every_key_that_is_known() {
-    // A section begins with its header; the keys of the root stand above the first.
-    let mut sections = vec![String::from("\n")];
-    for line in EXAMPLE.lines() {
-        if line.starts_with('[') {
-            sections.push(format!("{line}\n{UNLIKE} = 1\n"));
-        } else {
-            let section = sections.last_mut().unwrap();
-            section.push_str(line);
-            section.push('\n');
-        }
-    }
-    sections[0].push_str(&format!("{UNLIKE} = 1\n"));
-    let error = check(&sections.concat(), &sample("mailferry.toml"), Secrets::Skip).unwrap_err();
-    assert_eq!(error.complaints.len(), sections.len(), "{error}");
-
-    let mut shown = 0;
-    for (complaint, section) in error.complaints.iter().zip(&sections) {
-        let (_, known) = complaint.text.split_once("it is one of ").expect("the list of keys");
-        for key in known.split(", ") {
-            let as_key = |line: &str| line.trim_start_matches("# ").split_once('=').is_some_and(|(left, _)| left.trim() == key);
-            let as_table = [format!("[{key}]"), format!("[[{key}]]")];
-            let is_shown =
-                section.lines().any(as_key) || (complaint.path == UNLIKE && as_table.iter().any(|t| EXAMPLE.contains(t)));
-            assert!(is_shown, "{key} is known in {}, and the example does not show it", complaint.path);
-            shown += 1;
-        }
-    }
-    assert!(shown > 40, "only {shown} keys were looked for");
-}
-
-/// What a command does in a directory: exit code, standard output, standard error.
-fn mailferry(directory: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mailferry"));
-    let output = command.args(arguments).current_dir(directory).stdin(std::process::Stdio::null()).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
-}
-
-#[test]
-fn init_writes_a_configuration_that_loads_and_never_over_another() {
-    let directory = tempfile::tempdir().unwrap();
-    let (code, output, _) = mailferry(directory.path(), &["init", "--json"]);
-    assert_eq!((code, output.as_str()), (Some(0), "{\"written\":\"mailferry.toml\"}\n"));
-    let file = directory.path().join("mailferry.toml");
-    let written = std::fs::read_to_string(&file).unwrap();
-    load(&file, Secrets::Read).unwrap();
-
-    let (code, output, error) = mailferry(directory.path(), &["init"]);
-    assert_eq!((code, output.as_str()), (Some(2), ""));
-    assert!(error.contains("already there"), "{error}");
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), written);
-}
-
-#[test]
-fn init_writes_where_it_is_told_if_there_is_a_directory() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::create_dir(directory.path().join("ferry")).unwrap();
-    assert_eq!(mailferry(directory.path(), &["init", "ferry"]).0, Some(0));
-    assert!(directory.path().join("ferry/mailferry.toml").is_file());
-    let (code, _, error) = mailferry(directory.path(), &["init", "nowhere/mailferry.toml"]);
-    assert!(code == Some(2) && error.contains("create it first"), "{error}");
-}
-
-#[test]
-fn check_says_what_is_wrong_with_the_configuration() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("mailferry.toml"), SMALLEST.replace("path = \"mail", "pth = \"mail")).unwrap();
-    let (code, output, error) = mailferry(directory.path(), &["check"]);
-    assert_eq!((code, output.as_str()), (Some(2), ""));
-    assert!(error.contains("line 9: source.history.pth: is no key here: did you mean \"path\"?"), "{error}");
-    let (code, output, _) = mailferry(directory.path(), &["check", "--json"]);
-    let json: serde_json::Value = serde_json::from_str(&output).unwrap();
-    assert_eq!(code, Some(2));
-    let paths: Vec<_> =
-        json["complaints"].as_array().unwrap().iter().map(|complaint| complaint["path"].as_str().unwrap()).collect();
-    assert_eq!(paths, ["source.history.path", "source.history.pth"]);
-}
-
-#[test]
-fn check_looks_at_everything_and_leaves_nothing_behind() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("mailferry.toml"), SMALLEST).unwrap();
-    std::fs::create_dir(directory.path().join("mail")).unwrap();
-    std::fs::write(
-        directory.path().join("mail/a.mbox"),
-        "From ann@acme.example Mon Mar  1 09:05:00 2021\nSubject: hello\n\nHello.\n",
-    )
-    .unwrap();
-    let (code, output, error) = mailferry(directory.path(), &["check"]);
-    assert_eq!((code, error.as_str()), (Some(0), ""), "{output}");
-    assert!(output.lines().count() >= 3 && output.lines().all(|line| line.starts_with("ok ")), "{output}");
-    let mut left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    left.sort();
-    assert_eq!(left, ["mail", "mailferry.toml"]);
-}
-
-#[test]
-fn check_fails_where_something_is_refused_and_says_what_to_do() {
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("mailferry.toml"), SMALLEST.replacen('\n', "state = \"taken/state\"\n", 1)).unwrap();
-    std::fs::create_dir(directory.path().join("mail")).unwrap();
-    std::fs::write(directory.path().join("mail/a.mbox"), "").unwrap();
-    std::fs::write(directory.path().join("taken"), "a file stands where the directory should be").unwrap();
-    let (code, output, _) = mailferry(directory.path(), &["check", "--json"]);
-    assert_eq!(code, Some(1), "{output}");
-    let json: serde_json::Value = serde_json::from_str(&output).unwrap();
-    assert_eq!(json["findings"][0]["state"], "refused");
-    assert!(json["findings"][0]["advice"].as_str().unwrap().contains("set `state`"));
-}
-
-#[test]
-fn check_warns_where_every_message_would_be_held() {
-    let directory = tempfile::tempdir().unwrap();
-    let text = SMALLEST.replace("kind = \"mbox\"", "kind = \"mbox\"\nunverified_senders = \"hold\"");
-    std::fs::write(directory.path().join("mailferry.toml"), text).unwrap();
-    let (_, output, _) = mailferry(directory.path(), &["check"]);
-    assert!(output.contains("?? source history: every message from outside will be held"), "{output}");
 }

@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "tests stop at the first surprise"
@@ -12,11 +13,15 @@ mod archive;
 mod archive_page;
 mod archives;
 mod backfill;
+mod check;
 mod configuration;
+mod example;
 mod ferry;
+mod gates;
 mod imap;
 mod ledger;
 mod mbox;
 mod policy;
 mod slack;
 mod support;
+mod tidy;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,7 +12,7 @@ use super::errors::{self, Sort};
 use super::method::{Effect, Method};
 use super::tempo::Tempo;
 use crate::destination::Failure;
-use crate::destination::http::{BaseUrl, Http, Lost, Reply};
+use crate::destination::http::{BaseUrl, HeaderValue, Http, Lost, Reply};
 
 /// How often a repeatable call is made again where Slack asks to wait. A listing of many pages has to wait in its midst:
 /// beginning it anew each time, it would never end where one call a minute is allowed.
