@@ -134,12 +134,26 @@ fn decoded_text(part: &Part<'_>, notes: &mut Notes) -> String {
     let bytes = part.decoded(notes);
     let declared = part.content_type.parameter("charset").map(str::to_owned);
     let label = declared.or_else(|| if part.media_type == "text/html" { meta_charset(&bytes) } else { None });
-    let text = charset::decode(&bytes, label.as_deref(), notes);
-    if !text.contains(['\r', '\0']) {
+    with_line_feeds(charset::decode(&bytes, label.as_deref(), notes))
+}
+
+/// Every line end as one `\n`: also the CR CR LF that some gateways make of CRLF, and a CR alone.
+fn with_line_feeds(text: String) -> String {
+    if memchr::memchr2(b'\r', b'\0', text.as_bytes()).is_none() {
         return text;
     }
-    // Some gateways turn CRLF into CR CR LF.
-    text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace('\r', "\n").replace('\0', "")
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let content = line.trim_end_matches(['\r', '\n']);
+        match memchr::memchr2(b'\r', b'\0', content.as_bytes()) {
+            Some(_) => out.extend(content.chars().filter(|c| *c != '\0').map(|c| if c == '\r' { '\n' } else { c })),
+            None => out.push_str(content),
+        }
+        // What was trimmed holds a line feed, or CRs alone at the very end.
+        let ends = if line.ends_with('\n') { 1 } else { line.len() - content.len() };
+        out.extend(std::iter::repeat_n('\n', ends));
+    }
+    out
 }
 
 /// The charset that HTML gives of itself, looked for where the web does: in the first 1,024 bytes.
@@ -192,6 +206,11 @@ mod tests {
         let named = "Content-Type: text/plain; name=a.txt\n\nfile";
         assert_eq!(body(&multipart("mixed", &[PLAIN, named])).0, Some("plain".into()));
         assert_eq!(body(&multipart("mixed", &[named, "\nmore"])).0, Some("file\nmore".into()));
+    }
+
+    #[test]
+    fn every_line_end_is_one_line_feed() {
+        assert_eq!(with_line_feeds("a\r\nb\r\r\nc\r\rd\n\r\n\0e\r".into()), "a\nb\nc\n\nd\n\ne\n");
     }
 
     #[test]

@@ -33,6 +33,10 @@ pub(super) fn parse(value: &[u8], notes: &mut Notes) -> Vec<Correspondent> {
 
 /// Puts in the comma that some mailers leave out behind `>`.
 fn with_commas(list: &str) -> String {
+    let is_followed = |tail: &str| matches!(tail.trim_start().as_bytes().first(), None | Some(b',' | b';'));
+    if list.split('>').skip(1).all(is_followed) {
+        return list.to_owned();
+    }
     let mut out = String::with_capacity(list.len() + 1);
     let (mut in_quotes, mut is_escaped, mut comment_depth, mut is_closed) = (false, false, 0_u32, false);
     for c in list.chars() {

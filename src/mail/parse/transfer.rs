@@ -32,14 +32,10 @@ pub(super) fn decode<'x>(body: &'x [u8], encoding: Option<&str>, notes: &mut Not
 
 /// Decodes base64; whether all of it was base64. Foreign characters are skipped (RFC 2045 6.8), and padding ends it.
 pub(super) fn base64(body: &[u8]) -> (Vec<u8>, bool) {
-    let is_clean = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'\r' | b'\n');
-    let trimmed = body.trim_ascii_end();
-    let unpadded = trimmed.strip_suffix(b"==").or_else(|| trimmed.strip_suffix(b"=")).unwrap_or(trimmed);
-    let is_whole = unpadded.iter().all(is_clean);
-    if is_whole && let Some(Some(bytes)) = guarded(|| mail_parser::decoders::base64::base64_decode(body)) {
-        return (bytes, true);
+    match guarded(|| mail_parser::decoders::base64::base64_decode(body)).flatten() {
+        Some(bytes) => (bytes, true),
+        None => (base64_leniently(body), false),
     }
-    (base64_leniently(body), is_whole)
 }
 
 /// Decodes what is left when others give up. A line of prose ends the data: a list put its footer there.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr3, memmem};
 
 use super::charset;
 use super::notes::Notes;
@@ -26,7 +26,7 @@ pub(super) fn written<'v>(value: &'v [u8], notes: &mut Notes) -> Cow<'v, str> {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(charset::decode(value, None, notes)),
     };
-    if text.contains(['\r', '\n', '\0']) {
+    if memchr3(b'\r', b'\n', b'\0', text.as_bytes()).is_some() {
         return Cow::Owned(text.chars().filter(|c| !matches!(c, '\r' | '\n' | '\0')).collect());
     }
     text
