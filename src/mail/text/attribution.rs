@@ -42,7 +42,7 @@ static WROTE_THEN_DATE: LazyLock<Regex> =
     LazyLock::new(|| compile(&format!(r"(?i)[>)\]]\s*{}\s[^<>@]{{1,60}}\d[^<>@]{{0,30}}[:：]?$", any_of(|l| l.wrote))));
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
     compile(
-        r"(?x)\d{1,4}\s?[./\-]\s?\d{1,2}\s?[./\-]\s?\d{1,4} | \b(?:19|20)\d\d\b | \d{2,4}\s?[年년] | \d{1,2}\s?[月월]
+        r"(?x)\d{1,4}\s?[./\-]\s?\d{1,2}\s?[./\-]\s?\d{1,4} | \b(?:19|20)\d\d\b | \b\d{1,2}/\d{1,2}\b | \d{2,4}\s?[年년] | \d{1,2}\s?[月월]
           | (?i)\d{1,2}(?:st|nd|rd|th)?[.,]?\s+(?:de\s+)?\p{L}{3,12}\.?,?\s+(?:de\s+)?'?\d{2,4} | \b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s+\d{1,2}\b",
     )
 });
@@ -60,7 +60,7 @@ static NAME_FIRST: LazyLock<Regex> = LazyLock::new(|| {
 static ARTICLE: LazyLock<Regex> =
     LazyLock::new(|| compile(r"(?i)^\W{0,4}(?:in (?:article|message|a message|news|<)|quoting |according to )"));
 /// The short form of one large provider: `2016-03-03 17:21 GMT+01:00 Ann`, with nothing behind it.
-static ISO_GMT: LazyLock<Regex> = LazyLock::new(|| compile(r"^\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+\-]\d{1,2}:\d\d \S"));
+static ISO_GMT: LazyLock<Regex> = LazyLock::new(|| compile(r"^\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+\-]\d{1,2}:\d\d \S.*[^<,]$"));
 static DATE_THEN_ADDRESS: LazyLock<Regex> =
     LazyLock::new(|| compile(r"^\d{4}[/\-]\d{1,2}[/\-]\d{1,2}\s(?:\d{1,2}:\d\d\s)?[^<>]{1,80}<[^<>\s]+@[^<>\s]+>$"));
 static CAPITALISED: LazyLock<Regex> =

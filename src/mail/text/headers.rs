@@ -55,6 +55,8 @@ static RAW: LazyLock<Regex> = LazyLock::new(|| {
         r"(?i)^\s*(?:received|message-id|mime-version|content-type|content-transfer-encoding|return-path|x-[a-z-]+|dkim-signature|list-id|references|in-reply-to)\s*:",
     )
 });
+/// Above a patch that the author pastes: git's first line, or scissors (git-mailinfo).
+static PASTED: LazyLock<Regex> = LazyLock::new(|| compile(r"^>?From [0-9a-f]{40} |^\s*[-=]{1,}.*(?:8<|>8|✂|%<|>%).*[-=]{1,}\s*$"));
 static ORIGINAL: LazyLock<Regex> =
     LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*[-_=—–]{{2,}}\s*{}\s*[-_=—–]{{2,}}[\s*_:]*$", any_of(|l| l.original))));
 static FORWARDED: LazyLock<Regex> =
@@ -78,6 +80,11 @@ pub(super) fn is_forwarded(line: &str) -> bool {
 /// them. A title between dashes right above it belongs to it, whatever its language.
 pub(super) fn block(lines: &[Line], start: usize) -> Option<Range<usize>> {
     let first = lines.get(start)?;
+    if header(&first.text).is_some_and(|kinds| kinds.contains(&Header::From))
+        && lines.iter().take(start).rev().take(2).any(|line| PASTED.is_match(&line.text))
+    {
+        return None;
+    }
     if DASHED_TITLE.is_match(&first.text) {
         let below = (start + 1..start + 3).find(|&i| lines.get(i).is_some_and(|line| !line.is_blank()))?;
         return block_at(lines, below).map(|range| start..range.end);
@@ -155,6 +162,13 @@ mod tests {
         assert_eq!(length("From: Paris\nTo: London\nDate: Monday"), None);
         assert_eq!(length("From: a@b.example\nTo: c@d.example\nSubject: x\nMessage-ID: <1@b.example>"), None);
         assert_eq!(length("Subject: what I think"), None);
+    }
+
+    #[test]
+    fn a_pasted_patch_is_no_history() {
+        let text = "-- >8 --\nFrom: Ann <ann@acme.example>\nDate: Mon, 1 Jan 2024 10:00:00 +0100\nSubject: [PATCH] fix";
+        let lines: Vec<Line> = text.lines().map(Line::plain).collect();
+        assert_eq!(block(&lines, 1), None);
     }
 
     #[test]

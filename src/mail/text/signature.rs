@@ -44,22 +44,21 @@ fn mark(line: &str) -> Option<Mark> {
     }
 }
 
-/// Where the signature begins that reaches to the end of these lines.
+/// Where the signature begins that reaches to the end of these lines: at the last mark. A summary of changes is none.
 pub(super) fn start(lines: &[Line]) -> Option<usize> {
     let mut below = 0;
-    let mut found = None;
     for (i, line) in lines.iter().enumerate().rev() {
         match mark(&line.text) {
-            Some(Mark::Standard) => found = Some(i),
-            Some(Mark::Bare) if below <= MAX_LINES_BARE && found.is_none() => found = Some(i),
+            Some(Mark::Standard) => return Some(i),
+            Some(Mark::Bare) if below <= MAX_LINES_BARE => return Some(i),
             _ => {}
         }
         below += usize::from(!line.is_blank());
-        if below > MAX_LINES {
+        if below > MAX_LINES || line.text.contains(" changed, ") {
             break;
         }
     }
-    found
+    None
 }
 
 /// `Sent from my phone`, `Von meinem Handy gesendet`, `Get Outlook for …`.
