@@ -60,20 +60,25 @@ static PASTED: LazyLock<Regex> = LazyLock::new(|| compile(r"^>?From [0-9a-f]{40}
 static ORIGINAL: LazyLock<Regex> =
     LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*[-_=—–]{{2,}}\s*{}\s*[-_=—–]{{2,}}[\s*_:]*$", any_of(|l| l.original))));
 static FORWARDED: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*[-_=—–]{{2,}}\s*{}\b?[^\n]{{0,160}}$", any_of(|l| l.forwarded))));
+    LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*[-_=—–]{{2,}}\s*{}", any_of(|l| l.forwarded))));
 static FORWARDED_BARE: LazyLock<Regex> =
     LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*{}\s?[:：][\s*_]*$", any_of(|l| l.forwarded))));
-static DASHED_TITLE: LazyLock<Regex> = LazyLock::new(|| compile(r"^[\s*_]*-{4,}\s?\p{L}[\p{L}\p{M} '’.\-]{2,60}-{4,}[\s*_]*$"));
 static DATED: LazyLock<Regex> = LazyLock::new(|| compile(r"\d{1,4}[./\-]\d{1,2}[./\-]\d{2,4}\s.*\d{1,2}:\d\d"));
 
 /// `-----Original Message-----` in any language of the table.
 pub(super) fn is_original(line: &str) -> bool {
-    line.len() < 200 && ORIGINAL.is_match(line)
+    line.len() < 200 && starts_with_stroke(line) && ORIGINAL.is_match(line)
 }
 
 /// `---------- Forwarded message ---------`, `Begin forwarded message:`, and their like.
 pub(super) fn is_forwarded(line: &str) -> bool {
-    line.len() < 300 && (FORWARDED.is_match(line) || FORWARDED_BARE.is_match(line))
+    line.len() < 300
+        && ((starts_with_stroke(line) && FORWARDED.is_match(line))
+            || (line.trim_end().ends_with([':', '：', '*', '_']) && FORWARDED_BARE.is_match(line)))
+}
+
+fn starts_with_stroke(line: &str) -> bool {
+    line.trim_start_matches(|c: char| c.is_whitespace() || c == '>').starts_with(['-', '_', '=', '—', '–', '*'])
 }
 
 /// The block of headers that begins with line `start`: at least three kinds, the author and the subject or an address among
@@ -85,16 +90,28 @@ pub(super) fn block(lines: &[Line], start: usize) -> Option<Range<usize>> {
     {
         return None;
     }
-    if DASHED_TITLE.is_match(&first.text) {
+    if is_dashed_title(&first.text) {
         let below = (start + 1..start + 3).find(|&i| lines.get(i).is_some_and(|line| !line.is_blank()))?;
         return block_at(lines, below).map(|range| start..range.end);
     }
     block_at(lines, start)
 }
 
+/// Words between dashes: what an unknown language writes for "original message".
+fn is_dashed_title(line: &str) -> bool {
+    let line = line.trim().trim_matches(['*', '_']);
+    let title = line.trim_matches('-');
+    line.len() >= title.len() + 8
+        && (2..=MAX_NAME_BYTES).contains(&title.trim().len())
+        && title.chars().all(|c| c.is_alphabetic() || " '’.-".contains(c))
+        && line.starts_with("---")
+        && line.ends_with("---")
+}
+
 fn block_at(lines: &[Line], start: usize) -> Option<Range<usize>> {
     let first = header(&lines.get(start)?.text);
-    let lotus = first.is_none() && DATED.is_match(&lines.get(start)?.text);
+    let below = || lines.get(start + 1).or(lines.get(start + 2)).is_some_and(|line| header(&line.text).is_some());
+    let lotus = first.is_none() && below() && DATED.is_match(&lines.get(start)?.text);
     if first.is_none() && !lotus {
         return None;
     }

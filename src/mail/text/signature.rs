@@ -16,8 +16,8 @@ const MAX_LINES_BARE: usize = 16;
 const MAX_TAGLINE_CHARS: usize = 160;
 
 static LINKS: LazyLock<Regex> =
-    LazyLock::new(|| compile(r"<[^<>]{0,200}[/@][^<>]{0,200}>|\((?:https?|mailto)[^()]{0,400}\)|https?://\S+|[\[\]()<>*_|]"));
-static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i)^\W{{0,3}}{}(?P<rest>.*)$", any_of(|l| l.sent_from))));
+    LazyLock::new(|| compile(r"<[^<>]*[/@][^<>]*>|\((?:https?|mailto)[^()]*\)|https?://\S+|[\[\]()<>*_|]"));
+static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i)^\W*{}(?P<rest>.*)$", any_of(|l| l.sent_from))));
 static DEVICE: LazyLock<Regex> =
     LazyLock::new(|| compile(&format!(r"(?i)(?:^|\W){}(?:\W|$|\d)", alternatives(DEVICES.iter().copied()))));
 /// `Ann from mobile`.
