@@ -39,28 +39,26 @@ static WROTE_INSIDE: LazyLock<Regex> =
     LazyLock::new(|| compile(&format!(r"(?i)(?:^|[\s>»)\]]){}[\s:(]", any_of(|l| l.wrote_inside))));
 /// `… wrote (time …):` and `… schrieb am …:`: a verb with only a date behind it.
 static WROTE_THEN_DATE: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"(?i)[>)\]]\s*{}\s[^<>@]{{1,60}}\d[^<>@]{{0,30}}[:：]?$", any_of(|l| l.wrote))));
+    LazyLock::new(|| compile(&format!(r"(?i)[>)\]]\s*{}\s[^<>@]+\d[^<>@]*[:：]?$", any_of(|l| l.wrote))));
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
     compile(
-        r"(?x)\d{1,4}\s?[./\-]\s?\d{1,2}\s?[./\-]\s?\d{1,4} | \b(?:19|20)\d\d\b | \d{2,4}\s?[年년] | \d{1,2}\s?[月월]
+        r"(?x)\d{1,4}\s?[./\-]\s?\d{1,2}\s?[./\-]\s?\d{1,4} | \b(?:19|20)\d\d\b | \b\d{1,2}/\d{1,2}\b | \d{2,4}\s?[年년] | \d{1,2}\s?[月월]
           | (?i)\d{1,2}(?:st|nd|rd|th)?[.,]?\s+(?:de\s+)?\p{L}{3,12}\.?,?\s+(?:de\s+)?'?\d{2,4} | \b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s+\d{1,2}\b",
     )
 });
 static TIME: LazyLock<Regex> =
     LazyLock::new(|| compile(r"(?i)\d{1,2}\s?[:.hH時点시]\s?\d{2}|\d{1,2}\s?(?:am|pm|uhr|時|点|시)(?:$|\W)|[+-]\d{4}\b|GMT|UTC"));
-static ADDRESS: LazyLock<Regex> = LazyLock::new(|| compile(r"[\p{L}\d._%+\-=]{1,64}@[\p{L}\d\-]|&lt;|\[mailto:|<mailto:"));
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| compile(r"[^\s<>@]@[^\s<>@]|&lt;|\[mailto:|<mailto:"));
 /// A weekday or two, a preposition, then a number: how a line with a date begins in any language.
-static DATE_FIRST: LazyLock<Regex> =
-    LazyLock::new(|| compile(r"^[\s*_\-–>]{0,24}(?:[\p{L}\p{M}'’]{1,14}[.,،]{0,2}\s*[.,،(]?\s*){0,5}\d"));
+static DATE_FIRST: LazyLock<Regex> = LazyLock::new(|| compile(r"^[\s*_\-–>]*(?:[^\s\d<>@:;]+\s*){0,5}\d"));
 /// A name of up to eight words, then an address.
-static NAME_FIRST: LazyLock<Regex> = LazyLock::new(|| {
-    compile(r#"^[\s*_\-"'“]{0,4}(?:[^\s<>@:;]+\s+){0,8}[<(\[]?\s?(?:mailto:)?[\p{L}\d._%+\-=]{1,64}@[\p{L}\d.\-]+"#)
-});
+static NAME_FIRST: LazyLock<Regex> =
+    LazyLock::new(|| compile(r#"^[\s*_\-"'“]*(?:[^\s<>@:;]+\s+){0,8}[<(\[]?\s?(?:mailto:)?[^\s<>@]+@[^\s<>@]"#));
 /// `In article <id>, ann@acme.example writes:`.
 static ARTICLE: LazyLock<Regex> =
-    LazyLock::new(|| compile(r"(?i)^\W{0,4}(?:in (?:article|message|a message|news|<)|quoting |according to )"));
+    LazyLock::new(|| compile(r"(?i)^\W*(?:in (?:article|message|a message|news|<)|quoting |according to )"));
 /// The short form of one large provider: `2016-03-03 17:21 GMT+01:00 Ann`, with nothing behind it.
-static ISO_GMT: LazyLock<Regex> = LazyLock::new(|| compile(r"^\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+\-]\d{1,2}:\d\d \S"));
+static ISO_GMT: LazyLock<Regex> = LazyLock::new(|| compile(r"^\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+\-]\d{1,2}:\d\d \S.*[^<,]$"));
 static DATE_THEN_ADDRESS: LazyLock<Regex> =
     LazyLock::new(|| compile(r"^\d{4}[/\-]\d{1,2}[/\-]\d{1,2}\s(?:\d{1,2}:\d\d\s)?[^<>]{1,80}<[^<>\s]+@[^<>\s]+>$"));
 static CAPITALISED: LazyLock<Regex> =
@@ -101,7 +99,15 @@ pub(super) fn ending_at(lines: &[Line], end: usize, floor: usize) -> Option<(Ran
 /// Cheap: can this be the last line of one?
 fn ends_like_one(last: &str) -> bool {
     let bare = last.trim_end_matches(['*', '_', ' ', '\u{200e}', '\u{200f}']);
-    bare.ends_with([':', '：']) || bare.ends_with("--") || bare.ends_with('>') || ISO_GMT.is_match(bare) || WROTE.is_match(bare)
+    bare.ends_with([':', '：'])
+        || bare.ends_with("--")
+        || bare.ends_with('>')
+        || (marked(bare) && (ISO_GMT.is_match(bare) || WROTE.is_match(bare)))
+}
+
+/// Cheaper still: without a digit or an address it is none, unless it ends in a colon.
+fn marked(line: &str) -> bool {
+    line.bytes().any(|byte| byte == b'@' || byte.is_ascii_digit())
 }
 
 fn judge(joined: &str) -> Option<Certainty> {

@@ -55,39 +55,63 @@ static RAW: LazyLock<Regex> = LazyLock::new(|| {
         r"(?i)^\s*(?:received|message-id|mime-version|content-type|content-transfer-encoding|return-path|x-[a-z-]+|dkim-signature|list-id|references|in-reply-to)\s*:",
     )
 });
+/// Above a patch that the author pastes: git's first line, or scissors (git-mailinfo).
+static PASTED: LazyLock<Regex> = LazyLock::new(|| compile(r"^>?From [0-9a-f]{40} |^\s*[-=]{1,}.*(?:8<|>8|✂|%<|>%).*[-=]{1,}\s*$"));
 static ORIGINAL: LazyLock<Regex> =
     LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*[-_=—–]{{2,}}\s*{}\s*[-_=—–]{{2,}}[\s*_:]*$", any_of(|l| l.original))));
 static FORWARDED: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*[-_=—–]{{2,}}\s*{}\b?[^\n]{{0,160}}$", any_of(|l| l.forwarded))));
+    LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*[-_=—–]{{2,}}\s*{}", any_of(|l| l.forwarded))));
 static FORWARDED_BARE: LazyLock<Regex> =
     LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*{}\s?[:：][\s*_]*$", any_of(|l| l.forwarded))));
-static DASHED_TITLE: LazyLock<Regex> = LazyLock::new(|| compile(r"^[\s*_]*-{4,}\s?\p{L}[\p{L}\p{M} '’.\-]{2,60}-{4,}[\s*_]*$"));
 static DATED: LazyLock<Regex> = LazyLock::new(|| compile(r"\d{1,4}[./\-]\d{1,2}[./\-]\d{2,4}\s.*\d{1,2}:\d\d"));
 
 /// `-----Original Message-----` in any language of the table.
 pub(super) fn is_original(line: &str) -> bool {
-    line.len() < 200 && ORIGINAL.is_match(line)
+    line.len() < 200 && starts_with_stroke(line) && ORIGINAL.is_match(line)
 }
 
 /// `---------- Forwarded message ---------`, `Begin forwarded message:`, and their like.
 pub(super) fn is_forwarded(line: &str) -> bool {
-    line.len() < 300 && (FORWARDED.is_match(line) || FORWARDED_BARE.is_match(line))
+    line.len() < 300
+        && ((starts_with_stroke(line) && FORWARDED.is_match(line))
+            || (line.trim_end().ends_with([':', '：', '*', '_']) && FORWARDED_BARE.is_match(line)))
+}
+
+fn starts_with_stroke(line: &str) -> bool {
+    line.trim_start_matches(|c: char| c.is_whitespace() || c == '>').starts_with(['-', '_', '=', '—', '–', '*'])
 }
 
 /// The block of headers that begins with line `start`: at least three kinds, the author and the subject or an address among
 /// them. A title between dashes right above it belongs to it, whatever its language.
 pub(super) fn block(lines: &[Line], start: usize) -> Option<Range<usize>> {
     let first = lines.get(start)?;
-    if DASHED_TITLE.is_match(&first.text) {
+    if header(&first.text).is_some_and(|kinds| kinds.contains(&Header::From))
+        && lines.iter().take(start).rev().take(2).any(|line| PASTED.is_match(&line.text))
+    {
+        return None;
+    }
+    if is_dashed_title(&first.text) {
         let below = (start + 1..start + 3).find(|&i| lines.get(i).is_some_and(|line| !line.is_blank()))?;
         return block_at(lines, below).map(|range| start..range.end);
     }
     block_at(lines, start)
 }
 
+/// Words between dashes: what an unknown language writes for "original message".
+fn is_dashed_title(line: &str) -> bool {
+    let line = line.trim().trim_matches(['*', '_']);
+    let title = line.trim_matches('-');
+    line.len() >= title.len() + 8
+        && (2..=MAX_NAME_BYTES).contains(&title.trim().len())
+        && title.chars().all(|c| c.is_alphabetic() || " '’.-".contains(c))
+        && line.starts_with("---")
+        && line.ends_with("---")
+}
+
 fn block_at(lines: &[Line], start: usize) -> Option<Range<usize>> {
     let first = header(&lines.get(start)?.text);
-    let lotus = first.is_none() && DATED.is_match(&lines.get(start)?.text);
+    let below = || lines.get(start + 1).or(lines.get(start + 2)).is_some_and(|line| header(&line.text).is_some());
+    let lotus = first.is_none() && below() && DATED.is_match(&lines.get(start)?.text);
     if first.is_none() && !lotus {
         return None;
     }
@@ -155,6 +179,13 @@ mod tests {
         assert_eq!(length("From: Paris\nTo: London\nDate: Monday"), None);
         assert_eq!(length("From: a@b.example\nTo: c@d.example\nSubject: x\nMessage-ID: <1@b.example>"), None);
         assert_eq!(length("Subject: what I think"), None);
+    }
+
+    #[test]
+    fn a_pasted_patch_is_no_history() {
+        let text = "-- >8 --\nFrom: Ann <ann@acme.example>\nDate: Mon, 1 Jan 2024 10:00:00 +0100\nSubject: [PATCH] fix";
+        let lines: Vec<Line> = text.lines().map(Line::plain).collect();
+        assert_eq!(block(&lines, 1), None);
     }
 
     #[test]

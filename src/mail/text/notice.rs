@@ -36,7 +36,9 @@ static TERM: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", alter
 /// A line of nothing but strokes.
 pub(super) fn is_rule(line: &str) -> bool {
     let strokes = line.trim();
-    !strokes.is_empty() && strokes.chars().all(|c| "_-=~*#+—–―─═•·.ᐧ ".contains(c)) && strokes.chars().any(|c| !" .·•".contains(c))
+    !strokes.is_empty()
+        && strokes.chars().all(|c| "_-=~*#+—–―─═•·.ᐧ ".contains(c))
+        && (strokes == "ᐧ" || strokes.chars().filter(|&c| !" .·•".contains(c)).count() > 1)
 }
 
 /// A warning at the top: the lines to hide.

@@ -125,9 +125,17 @@ fn introduction(
     headers::block(lines, i).map(|range| (range.start..range.start + 1, Kind::History))
 }
 
+/// `[…]`, `<snip>`: where the author left out a part of the quote.
+fn is_gap(text: &str) -> bool {
+    let inner = text.trim().trim_matches(|c: char| "<>[](){}-*_ ".contains(c)).to_lowercase();
+    matches!(inner.as_str(), "snip" | "snipped" | "cut" | "..." | "…" | ".." | "schnipp" | "gekürzt")
+}
+
 /// Does a quote stand below line `i`? Remembers a sign other than `>` once two lines in a row begin with it.
 fn quote_below(lines: &[Line], kinds: &[Kind], i: usize, sign: &mut Option<String>) -> bool {
-    let Some(below) = (i + 1..=i + QUOTE_WITHIN).find(|&line| kinds.get(line).is_some_and(|&kind| kind != Kind::Blank)) else {
+    let Some(below) =
+        (i + 1..=i + QUOTE_WITHIN).find(|&line| lines.get(line).is_some_and(|line| !line.is_blank() && !is_gap(&line.text)))
+    else {
         return false;
     };
     if kinds.get(below) == Some(&Kind::Quote) {

@@ -16,8 +16,8 @@ const MAX_LINES_BARE: usize = 16;
 const MAX_TAGLINE_CHARS: usize = 160;
 
 static LINKS: LazyLock<Regex> =
-    LazyLock::new(|| compile(r"<[^<>]{0,200}[/@][^<>]{0,200}>|\((?:https?|mailto)[^()]{0,400}\)|https?://\S+|[\[\]()<>*_|]"));
-static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i)^\W{{0,3}}{}(?P<rest>.*)$", any_of(|l| l.sent_from))));
+    LazyLock::new(|| compile(r"<[^<>]*[/@][^<>]*>|\((?:https?|mailto)[^()]*\)|https?://\S+|[\[\]()<>*_|]"));
+static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i)^\W*{}(?P<rest>.*)$", any_of(|l| l.sent_from))));
 static DEVICE: LazyLock<Regex> =
     LazyLock::new(|| compile(&format!(r"(?i)(?:^|\W){}(?:\W|$|\d)", alternatives(DEVICES.iter().copied()))));
 /// `Ann from mobile`.
@@ -44,22 +44,21 @@ fn mark(line: &str) -> Option<Mark> {
     }
 }
 
-/// Where the signature begins that reaches to the end of these lines.
+/// Where the signature begins that reaches to the end of these lines: at the last mark. A summary of changes is none.
 pub(super) fn start(lines: &[Line]) -> Option<usize> {
     let mut below = 0;
-    let mut found = None;
     for (i, line) in lines.iter().enumerate().rev() {
         match mark(&line.text) {
-            Some(Mark::Standard) => found = Some(i),
-            Some(Mark::Bare) if below <= MAX_LINES_BARE && found.is_none() => found = Some(i),
+            Some(Mark::Standard) => return Some(i),
+            Some(Mark::Bare) if below <= MAX_LINES_BARE => return Some(i),
             _ => {}
         }
         below += usize::from(!line.is_blank());
-        if below > MAX_LINES {
+        if below > MAX_LINES || line.text.contains(" changed, ") {
             break;
         }
     }
-    found
+    None
 }
 
 /// `Sent from my phone`, `Von meinem Handy gesendet`, `Get Outlook for …`.

@@ -46,11 +46,13 @@ struct Page<'a> {
     end: usize,
     /// A quote that nothing answers was taken off the end.
     unanswered: bool,
+    /// A signature was taken off the end; people have one.
+    signed: bool,
 }
 
 impl<'a> Page<'a> {
     fn new(lines: &'a [Line]) -> Self {
-        Self { lines, kinds: outline(lines), shown: vec![true; lines.len()], end: lines.len(), unanswered: false }
+        Self { lines, kinds: outline(lines), shown: vec![true; lines.len()], end: lines.len(), unanswered: false, signed: false }
     }
 
     fn kind(&self, at: usize) -> Kind {
@@ -99,7 +101,7 @@ impl<'a> Page<'a> {
                     return;
                 }
                 Kind::Text if self.is_shown(i) => text = true,
-                Kind::BareAttribution if !text => self.hide(i..i + 1),
+                Kind::BareAttribution if !text || self.quotes_follow(i) => self.hide(i..i + 1),
                 Kind::History | Kind::BareAttribution => {
                     self.end = i;
                     if text && history == History::Hidden && !self.answers_inside(i) {
@@ -110,6 +112,20 @@ impl<'a> Page<'a> {
                 _ => {}
             }
         }
+    }
+
+    /// Below this attribution the author quotes in parts, after all: a quote without an attribution of its own.
+    fn quotes_follow(&self, at: usize) -> bool {
+        let mut before = Kind::Text;
+        for i in at + 1..self.lines.len() {
+            match self.kind(i) {
+                Kind::Blank | Kind::Rule => {}
+                Kind::BareAttribution | Kind::History | Kind::Forward => return false,
+                Kind::Quote if !matches!(before, Kind::Attribution | Kind::Quote) => return true,
+                kind => before = kind,
+            }
+        }
+        false
     }
 
     fn answers_inside(&self, end: usize) -> bool {
@@ -141,18 +157,24 @@ impl<'a> Page<'a> {
         if self.kind(last) == Kind::Text && signature::is_tagline(text) {
             return Some(last);
         }
-        let candidates = [self.signature(), self.footer(), self.last_quote()];
-        candidates.into_iter().flatten().find(|&start| start < self.end && self.has_text_before(start))
+        let start = self.signature().or_else(|| self.footer()).or_else(|| self.last_quote())?;
+        (start < self.end && self.has_text_before(start)).then_some(start)
     }
 
     fn own_start(&self) -> usize {
         (0..self.end).rev().find(|&i| !matches!(self.kind(i), Kind::Text | Kind::Blank | Kind::Rule)).map_or(0, |i| i + 1)
     }
 
-    fn signature(&self) -> Option<usize> {
+    /// What stands below `-- `. The footer of a list may look like a signature, too, and stands below the author's.
+    fn signature(&mut self) -> Option<usize> {
         let from = self.own_start();
-        let lines = self.lines.get(from..self.end)?;
-        signature::start(lines).map(|start| start + from)
+        let start = from + signature::start(self.lines.get(from..self.end)?)?;
+        let footer = notice::is_footer(&self.joined(start, "\n"));
+        if self.signed && !footer {
+            return None;
+        }
+        self.signed |= !footer;
+        Some(start)
     }
 
     /// A legal notice or a footer: the last paragraph, or all that stands below the last rule.
@@ -200,8 +222,10 @@ impl<'a> Page<'a> {
         let above = (0..start).rev().find_map(|i| self.lines.get(i).filter(|line| !line.is_blank()));
         let announced = above.is_some_and(|line| line.text.trim_end().ends_with([':', '：']));
         let doctest = self.lines.get(start).is_some_and(|line| line.text.starts_with(">>>"));
-        let single = (start..self.end).filter(|&i| self.kind(i) == Kind::Quote).count() < 2;
-        if !introduced && (announced || doctest || single) {
+        let words = |line: &Line| line.text.chars().any(char::is_alphanumeric);
+        let lone = (start..self.end).filter(|&i| self.lines.get(i).is_some_and(words)).count() == 1
+            && !(0..start).any(|i| matches!(self.kind(i), Kind::Quote | Kind::Attribution));
+        if !introduced && (announced || doctest || lone) {
             return None;
         }
         self.unanswered = true;
