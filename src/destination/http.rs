@@ -11,6 +11,7 @@ pub(super) use reqwest::header::HeaderValue;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Url};
 use rustls_platform_verifier::BuilderVerifierExt as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 /// The longest answer that is read: a page of history with its metadata stays far below it.
@@ -80,6 +81,20 @@ impl BaseUrl {
     }
 }
 
+/// A token as it goes along with a request; it does not print.
+#[derive(Clone, Debug)]
+pub(super) struct Token(HeaderValue);
+
+impl Token {
+    /// A bearer token (RFC 6750 2.1).
+    pub(super) fn bearer(secret: &SecretString) -> Result<Self, SetupError> {
+        let mut value =
+            HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret().trim())).map_err(|_| SetupError::Token)?;
+        value.set_sensitive(true);
+        Ok(Self(value))
+    }
+}
+
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SetupError {
@@ -91,6 +106,9 @@ pub(super) enum SetupError {
         /// What is wrong with it.
         why: String,
     },
+    /// The token cannot be sent.
+    #[error("the token holds characters that no token has")]
+    Token,
     /// TLS cannot be set up, as a rule since the machine has no certificates of authorities.
     #[error("tls cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
@@ -115,13 +133,21 @@ pub(super) enum Lost {
 pub(super) struct Reply {
     /// The HTTP status.
     pub(super) status: u16,
-    /// The headers.
-    pub(super) headers: HeaderMap,
     /// The body, whole.
     pub(super) body: Vec<u8>,
+    headers: HeaderMap,
 }
 
 impl Reply {
+    /// An answer out of thin air.
+    #[cfg(test)]
+    pub(super) fn new(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Self {
+        let header = |(name, value): &(&'static str, &'static str)| {
+            (reqwest::header::HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        Self { status, headers: headers.iter().map(header).collect(), body: body.as_bytes().to_vec() }
+    }
+
     /// The value of a header, where it is text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -147,8 +173,8 @@ impl Http {
     }
 
     /// Posts fields as a form, with a token.
-    pub(super) async fn post_form(&self, url: &str, token: &HeaderValue, fields: &[(&str, &str)]) -> Result<Reply, Lost> {
-        send(self.calls.post(url).header(AUTHORIZATION, token).form(fields)).await
+    pub(super) async fn post_form(&self, url: &str, token: &Token, fields: &[(&str, &str)]) -> Result<Reply, Lost> {
+        send(self.calls.post(url).header(AUTHORIZATION, &token.0).form(fields)).await
     }
 
     /// Posts bytes as they are, without a token: the address of an upload is secret enough, and need not be the API's.
@@ -235,23 +261,26 @@ mod tests {
 
     use super::*;
 
-    fn headers(pairs: &[(reqwest::header::HeaderName, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
-    }
-
     #[test]
     fn a_wait_is_read_in_both_grammars_and_stays_in_bounds() {
-        let seconds = |text| wait_asked(&headers(&[(RETRY_AFTER, text)])).as_secs();
+        let seconds = |text| Reply::new(429, &[("retry-after", text)], "").wait().as_secs();
         assert_eq!(seconds("7"), 7);
         assert_eq!(seconds("0"), 1);
         assert_eq!(seconds("999999"), 3600);
         assert_eq!(seconds("soon"), 30);
         assert_eq!(seconds("-5"), 30);
-        assert_eq!(wait_asked(&HeaderMap::new()).as_secs(), 30);
+        assert_eq!(Reply::new(429, &[], "").wait().as_secs(), 30);
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
         assert_eq!(seconds(date), 30, "a date says nothing without the server's own");
-        let both = headers(&[(RETRY_AFTER, "Sun, 06 Nov 1994 08:50:17 GMT"), (DATE, date)]);
-        assert_eq!(wait_asked(&both).as_secs(), 40);
+        let both = [("retry-after", "Sun, 06 Nov 1994 08:50:17 GMT"), ("date", date)];
+        assert_eq!(Reply::new(429, &both, "").wait().as_secs(), 40);
+    }
+
+    #[test]
+    fn a_token_does_not_print_and_holds_no_line_ends() {
+        let token = Token::bearer(&SecretString::from("xoxb-1\n")).unwrap();
+        assert!(!format!("{token:?}").contains("xoxb"));
+        assert!(Token::bearer(&SecretString::from("xoxb-1\r\nx: y")).is_err());
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -12,7 +11,7 @@ use super::errors::{self, Sort};
 use super::method::{Effect, Method};
 use super::tempo::Tempo;
 use crate::destination::Failure;
-use crate::destination::http::{BaseUrl, HeaderValue, Http, Lost, Reply};
+use crate::destination::http::{BaseUrl, Http, Lost, Reply, SetupError, Token};
 
 /// How often a repeatable call is made again where Slack asks to wait. A listing of many pages has to wait in its midst:
 /// beginning it anew each time, it would never end where one call a minute is allowed.
@@ -27,7 +26,7 @@ const DETAIL_MAX_CHARS: usize = 300;
 pub(super) struct Api {
     http: Http,
     base: BaseUrl,
-    token: HeaderValue,
+    token: Token,
     tempo: Tempo,
 }
 
@@ -77,13 +76,17 @@ impl Api {
     /// # Errors
     /// When the address or the token cannot be used, or TLS cannot be set up.
     pub(super) fn new(settings: &SlackSettings) -> Result<Self, Failure> {
-        let stop = |why: String, advice: &str| Failure::Stop { why, advice: advice.to_owned() };
-        let base = BaseUrl::parse(&settings.api_url).map_err(|error| stop(error.to_string(), "correct api_url"))?;
-        let http = Http::new(&base).map_err(|error| stop(error.to_string(), "install the certificates of authorities"))?;
-        let bearer = format!("Bearer {}", settings.token.expose_secret().trim());
-        let mut token = HeaderValue::from_str(&bearer)
-            .map_err(|_| stop("the token holds characters that no token has".to_owned(), "correct token"))?;
-        token.set_sensitive(true);
+        let stop = |error: SetupError| {
+            let advice = match error {
+                SetupError::Address { .. } => "correct api_url",
+                SetupError::Token => "correct token",
+                SetupError::Tls(_) | SetupError::Client(_) => "install the certificates of authorities on this machine",
+            };
+            Failure::Stop { why: error.to_string(), advice: advice.to_owned() }
+        };
+        let base = BaseUrl::parse(&settings.api_url).map_err(stop)?;
+        let http = Http::new(&base).map_err(stop)?;
+        let token = Token::bearer(&settings.token).map_err(stop)?;
         Ok(Self { http, base, token, tempo: Tempo::new(settings.posts_per_second) })
     }
 
@@ -97,7 +100,7 @@ impl Api {
         }
         let mut waits_left = WAITS_MAX;
         loop {
-            self.tempo.wait(method).await;
+            self.tempo.wait(method, WAIT_HERE_MAX).await.map_err(|left| trouble(Kind::Wait(left)))?;
             match self.send(method, fields).await {
                 Err(Kind::Wait(pause)) => {
                     self.tempo.hold_back(method, pause);
@@ -243,16 +246,11 @@ impl Named {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::{HeaderMap, RETRY_AFTER};
-
     use super::*;
 
     fn outcome(method: Method, status: u16, body: &str) -> Result<(), Failure> {
-        let mut headers = HeaderMap::new();
-        if status == 429 {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("9"));
-        }
-        let reply = Reply { status, headers, body: body.as_bytes().to_vec() };
+        let headers: &[_] = if status == 429 { &[("retry-after", "9")] } else { &[] };
+        let reply = Reply::new(status, headers, body);
         read::<Value>(&reply).map(|_| ()).map_err(|kind| Trouble { method, kind }.into())
     }
 

@@ -29,9 +29,17 @@ impl Tempo {
     }
 
     /// Waits until the method may be called, and counts the call.
-    pub(super) async fn wait(&self, method: Method) {
-        while let Err(at) = self.take(method, Instant::now()) {
-            sleep_until(at).await;
+    ///
+    /// # Errors
+    /// How long is left where that is more than `longest`: nothing was counted.
+    pub(super) async fn wait(&self, method: Method, longest: Duration) -> Result<(), Duration> {
+        loop {
+            let now = Instant::now();
+            match self.take(method, now) {
+                Ok(()) => return Ok(()),
+                Err(at) if at - now > longest => return Err(at - now),
+                Err(at) => sleep_until(at).await,
+            }
         }
     }
 
@@ -89,6 +97,14 @@ mod tests {
         let (tempo, start) = (Tempo::new(1000.0), Instant::now());
         assert!(calls_within(&tempo, Method::FilesInfo, start, Duration::from_secs(1)) > 10_000);
         assert_eq!(calls_within(&Tempo::new(0.0), Method::FilesInfo, start, Duration::from_secs(1)), 100_000);
+    }
+
+    #[tokio::test]
+    async fn a_long_rest_is_not_slept_through() {
+        let tempo = Tempo::new(1.0);
+        tempo.hold_back(Method::ConversationsHistory, Duration::from_secs(600));
+        let left = tempo.wait(Method::ConversationsHistory, Duration::from_secs(120)).await.unwrap_err();
+        assert!((590..=600).contains(&left.as_secs()), "{left:?}");
     }
 
     #[test]
