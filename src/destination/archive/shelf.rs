@@ -12,7 +12,7 @@ use super::entry::About;
 use super::export::{Export, Listed};
 use super::page::{self, ChannelRow};
 use super::people::People;
-use super::place::{Claim, Place};
+use super::place::{self, Claim, Place};
 use super::slack_id::slack_id;
 use super::upload::Upload;
 use crate::delivery::{ChannelId, DeliveryKey, Receipt};
@@ -60,7 +60,8 @@ impl Shelf {
         let entries = fs::read_dir(&journals).map_err(|error| failure("reading", &journals, &error))?;
         for entry in entries {
             let path = entry.map_err(|error| failure("reading", &journals, &error))?.path();
-            if let Some(directory) = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| path.extension().is_some()) {
+            let name = path.file_name().and_then(|name| name.to_str());
+            if let Some(directory) = name.and_then(|name| name.strip_suffix(place::JOURNAL)) {
                 shelf.shelve(directory)?;
             }
         }
