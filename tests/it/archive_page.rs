@@ -83,6 +83,7 @@ async fn a_thread_has_an_address_and_shows_its_messages_with_their_files_and_dat
     assert!(page.contains("title=\"Mon, 1 Mar 2021, 16:00 UTC\">Tue, 2 Mar 2021, 01:00 +09:00</time>"));
     assert!(page.contains(">Other plan</p>") && !page.contains(">AW: Plan</p>"), "only a changed subject is repeated");
     assert!(page.contains("<img src=\"__uploads/F"));
+    assert!(page.contains(">2 replies<"), "a file is no reply");
 }
 
 #[tokio::test]
