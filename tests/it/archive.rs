@@ -281,3 +281,23 @@ async fn people_are_one_user_each_whatever_the_case_of_their_address() {
     let ids: Vec<&Value> = users.iter().map(|user| &user["id"]).collect();
     assert!(world.messages("acme").iter().all(|message| ids.contains(&&message["user"])));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_tasks_may_open_and_post_at_once() {
+    let mut world = World::new();
+    let tasks = (0..8).map(async |task: u32| {
+        let acme = world.open("acme").await;
+        for nth in 0..5 {
+            world.post(&acme, None, &text(&format!("{task}/{nth}"), NOON, "Plan", "text")).await.unwrap();
+            world.destination.publish().await.unwrap();
+        }
+    });
+    futures_util::future::join_all(tasks).await;
+    let messages = world.messages("acme");
+    let stamps: std::collections::BTreeSet<&str> = messages.iter().map(|message| message["ts"].as_str().unwrap()).collect();
+    assert_eq!((messages.len(), stamps.len()), (40, 40));
+    let whole = world.export();
+    world = world.reopen();
+    world.destination.publish().await.unwrap();
+    assert!(world.export() == whole);
+}

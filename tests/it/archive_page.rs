@@ -71,7 +71,7 @@ async fn a_thread_has_an_address_and_shows_its_messages_with_their_files_and_dat
     let world = World::new();
     let acme = world.open("acme").await;
     let root = world.post(&acme, None, &text("1", NOON, "Plan", "> asked before\nanswered now")).await.unwrap();
-    let picture = file("1", NOON, "plate.png", "image/png", include_bytes!("../../samples/pictures/plate.png"));
+    let picture = file("1", NOON, "plate.png", "image/png", include_bytes!("support/plate.png"));
     world.post(&acme, Some(&root), &picture).await.unwrap();
     world.post(&acme, Some(&root), &text("2", "2021-03-02T01:00:00+09:00", "AW: Plan", "fine")).await.unwrap();
     world.post(&acme, Some(&root), &text("3", "2021-03-03T01:00:00Z", "Other plan", "no")).await.unwrap();
@@ -83,6 +83,7 @@ async fn a_thread_has_an_address_and_shows_its_messages_with_their_files_and_dat
     assert!(page.contains("title=\"Mon, 1 Mar 2021, 16:00 UTC\">Tue, 2 Mar 2021, 01:00 +09:00</time>"));
     assert!(page.contains(">Other plan</p>") && !page.contains(">AW: Plan</p>"), "only a changed subject is repeated");
     assert!(page.contains("<img src=\"__uploads/F"));
+    assert!(page.contains(">2 replies<"), "a file is no reply");
 }
 
 #[tokio::test]
@@ -232,7 +233,7 @@ const PARAGRAPHS: [&str; 8] = [
 
 const FILES: [(&str, &str, &[u8]); 4] = [
     ("Delivery note 4711.pdf", "application/pdf", b"%PDF-1.4"),
-    ("mounting-plate-rev-C.png", "image/png", include_bytes!("../../samples/pictures/plate.png")),
+    ("mounting-plate-rev-C.png", "image/png", include_bytes!("support/plate.png")),
     ("Übersicht Wartung 2022.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", b"PK"),
     ("minutes.html", "text/html", b"<script>alert(1)</script>"),
 ];

@@ -46,6 +46,8 @@ pub(super) struct Thread {
     pub(super) subject: String,
     /// Every post of it but the first, in order.
     pub(super) replies: BTreeSet<Stamp>,
+    /// How many of those begin a message: neither a further piece of a text nor a file.
+    pub(super) answers: usize,
 }
 
 impl Catalogue {
@@ -69,6 +71,7 @@ impl Catalogue {
             of.subject = entry.subject;
         } else {
             of.replies.insert(ts);
+            of.answers += usize::from(matches!(entry.content, Content::Text { number: 0 | 1, .. }));
         }
         if let Content::File(upload) = entry.content {
             self.uploads.insert(ts, upload);

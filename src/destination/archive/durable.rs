@@ -118,16 +118,20 @@ impl Drop for Draft {
     }
 }
 
-/// Makes a directory with its parents and makes its name safe.
+/// Makes a directory with its parents, and their names safe.
 ///
 /// # Errors
-/// When it cannot be made.
+/// When one cannot be made.
 pub(super) fn make_directory(path: &Path) -> Result<(), Failure> {
     if path.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(path).map_err(|error| failure("making the directory", path, &error))?;
-    path.parent().map_or(Ok(()), sync_directory)
+    let Some(parent) = path.parent() else { return Ok(()) };
+    make_directory(parent)?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failure("making the directory", path, &error)),
+        _ => sync_directory(parent),
+    }
 }
 
 /// Makes the names in a directory safe against a loss of power.

@@ -1,7 +1,5 @@
 //! Text as exports hold it: Slack's mrkdwn, in which nothing of a mail acts.
 
-use std::fmt::Write as _;
-
 use super::entry::{Dated, Entry};
 use crate::mail::Correspondent;
 
@@ -30,6 +28,9 @@ pub(super) fn literal(text: &str) -> String {
     }
     out
 }
+
+/// So many recipients are named above a text: a mail to half a company is still read for its text.
+const NAMES: usize = 30;
 
 /// What stands above the text of a message's first post: the subject where it opens a thread or leaves its thread's, who
 /// got it, and when it was sent.
@@ -65,16 +66,15 @@ fn date_line(entry: &Entry) -> String {
 }
 
 fn names(people: &[Correspondent]) -> String {
-    let mut list = String::new();
-    for person in people {
-        let separator = if list.is_empty() { "" } else { ", " };
-        let written = match person.name.as_str() {
-            "" => write!(list, "{separator}{}", person.address),
-            name => write!(list, "{separator}{name} ({})", person.address),
-        };
-        debug_assert!(written.is_ok(), "writing to a string does not fail");
+    let name = |person: &Correspondent| match person.name.as_str() {
+        "" => person.address.to_string(),
+        name => format!("{name} ({})", person.address),
+    };
+    let mut names: Vec<String> = people.iter().take(NAMES).map(name).collect();
+    if people.len() > NAMES {
+        names.push(format!("and {} more", people.len() - NAMES));
     }
-    list
+    names.join(", ")
 }
 
 /// A subject without the marks of replying and forwarding, in lower case: what a thread's messages have in common.

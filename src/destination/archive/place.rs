@@ -15,6 +15,9 @@ const PRIVATE: &str = ".mailferry";
 /// What the private directory's `format` file says.
 const FORMAT: &str = "mailferry archive 1\n";
 
+/// What the name of a journal ends in.
+pub(super) const JOURNAL: &str = ".jsonl";
+
 /// Entries that systems put into empty directories.
 const HARMLESS: [&str; 2] = ["lost+found", ".DS_Store"];
 
@@ -55,7 +58,7 @@ impl Place {
 
     /// The journal of the channel in this directory.
     pub(super) fn journal(&self, directory: &str) -> PathBuf {
-        self.journals().join(format!("{directory}.jsonl"))
+        self.journals().join(format!("{directory}{JOURNAL}"))
     }
 
     /// The marker of how far a channel is published.

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::ArchiveSettings;
@@ -12,7 +11,7 @@ use super::entry::About;
 use super::export::{Export, Listed};
 use super::page::{self, ChannelRow};
 use super::people::People;
-use super::place::{Claim, Place};
+use super::place::{self, Claim, Place};
 use super::slack_id::slack_id;
 use super::upload::Upload;
 use crate::delivery::{ChannelId, DeliveryKey, Receipt};
@@ -27,8 +26,8 @@ pub(super) struct Shelf {
     organisation: String,
     own_domains: BTreeSet<String>,
     channels: Mutex<BTreeMap<ChannelId, Arc<Mutex<Shelved>>>>,
-    /// Whether the lists over all channels may be older than the channels.
-    lists_are_old: AtomicBool,
+    /// Whether the lists over all channels may be older than the channels. Held while they are published: one at a time.
+    lists_are_old: Mutex<bool>,
 }
 
 /// A channel, and how much of it is published.
@@ -54,14 +53,16 @@ impl Shelf {
             organisation: settings.organisation.clone(),
             own_domains: own_domains.clone(),
             channels: Mutex::default(),
-            lists_are_old: AtomicBool::new(true),
+            lists_are_old: Mutex::new(true),
         };
         let journals = shelf.place.journals();
         let entries = fs::read_dir(&journals).map_err(|error| failure("reading", &journals, &error))?;
         for entry in entries {
             let path = entry.map_err(|error| failure("reading", &journals, &error))?.path();
-            if let Some(directory) = path.file_stem().and_then(|stem| stem.to_str()).filter(|_| path.extension().is_some()) {
-                shelf.shelve(directory)?;
+            let name = path.file_name().and_then(|name| name.to_str());
+            if let Some(directory) = name.and_then(|name| name.strip_suffix(place::JOURNAL)) {
+                let shelved = shelf.shelved(directory)?;
+                lock(&shelf.channels).insert(channel_id(directory), shelved);
             }
         }
         Ok(shelf)
@@ -77,11 +78,14 @@ impl Shelf {
             advice: "give it another name".into(),
         })?;
         let id = channel_id(&directory);
-        let known = lock(&self.channels).get(&id).map(Arc::clone);
-        let shelved = match known {
-            Some(shelved) if !lock(&shelved).channel.is_torn() => shelved,
-            _ => self.shelve(&directory)?,
+        // One journal is never open twice: the channels are held until this one is among them.
+        let mut channels = lock(&self.channels);
+        let shelved = match channels.get(&id) {
+            Some(shelved) if !lock(shelved).channel.is_torn() => Arc::clone(shelved),
+            _ => self.shelved(&directory)?,
         };
+        channels.insert(id.clone(), Arc::clone(&shelved));
+        drop(channels);
         lock(&shelved).channel.describe(About::from(spec))?;
         Ok(id)
     }
@@ -118,19 +122,21 @@ impl Shelf {
     /// When the disk refuses: what is missing is made at the next call.
     pub(super) fn publish(&self) -> Result<(), Failure> {
         let export = self.export();
+        let mut lists_are_old = lock(&self.lists_are_old);
         let channels: Vec<_> = lock(&self.channels).values().map(Arc::clone).collect();
         for shelved in &channels {
             let mut shelved = lock(shelved);
             if shelved.published < shelved.channel.journal_len() {
-                self.lists_are_old.store(true, Ordering::Release);
+                *lists_are_old = true;
                 export.write_days(&shelved.channel, shelved.published)?;
                 page::write_channel(&export, &shelved.channel, shelved.published)?;
                 export.mark(&shelved.channel)?;
                 shelved.published = shelved.channel.journal_len();
             }
         }
-        if self.lists_are_old.swap(false, Ordering::AcqRel) {
-            self.write_lists(&export, &channels).inspect_err(|_| self.lists_are_old.store(true, Ordering::Release))?;
+        if *lists_are_old {
+            self.write_lists(&export, &channels)?;
+            *lists_are_old = false;
         }
         Ok(())
     }
@@ -160,14 +166,11 @@ impl Shelf {
         }
     }
 
-    /// Reads a channel's journal and puts the channel on the shelf.
-    fn shelve(&self, directory: &str) -> Result<Arc<Mutex<Shelved>>, Failure> {
+    /// The channel whose journal lies under this name.
+    fn shelved(&self, directory: &str) -> Result<Arc<Mutex<Shelved>>, Failure> {
         let channel = Channel::open(directory.to_owned(), &self.place.journal(directory))?;
         let published = self.export().published(&channel)?;
-        let id = channel.id();
-        let shelved = Arc::new(Mutex::new(Shelved { channel, published }));
-        lock(&self.channels).insert(id, Arc::clone(&shelved));
-        Ok(shelved)
+        Ok(Arc::new(Mutex::new(Shelved { channel, published })))
     }
 
     /// A channel that can be believed.

@@ -79,7 +79,7 @@ pub(super) struct ChannelIndex<'a> {
     files: Vec<FileRow<'a>>,
 }
 
-/// A thread: its first post, the author and subject of that, the number of replies, the last post, and the chunks that
+/// A thread: its first post, the author and subject of that, the number of messages that answer it, the last post, and the chunks that
 /// hold it.
 #[derive(Debug, Serialize)]
 struct ThreadRow<'a>(Stamp, &'a str, &'a str, usize, Stamp, BTreeSet<usize>);
@@ -106,7 +106,7 @@ impl<'a> ThreadRow<'a> {
         let numbers = std::iter::once(&ts).chain(&thread.replies).filter_map(|ts| catalogue.nth(*ts));
         let chunks = numbers.map(|nth| starts.partition_point(|start| *start <= nth).saturating_sub(1)).collect();
         let latest = thread.replies.last().copied().unwrap_or(ts);
-        Some(Self(ts, &root.author, &thread.subject, thread.replies.len(), latest, chunks))
+        Some(Self(ts, &root.author, &thread.subject, thread.answers, latest, chunks))
     }
 }
 

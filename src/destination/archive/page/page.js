@@ -124,7 +124,8 @@
 
   function markCard() {
     for (const card of main.querySelectorAll("[data-thread]")) {
-      card.dataset.thread === opened ? card.setAttribute("aria-current", "true") : card.removeAttribute("aria-current");
+      const post = card.dataset.post ?? place.get("post") ?? place.get("thread");
+      card.dataset.thread === opened && post === (place.get("post") ?? place.get("thread")) ? card.setAttribute("aria-current", "true") : card.removeAttribute("aria-current");
     }
   }
 
@@ -240,7 +241,7 @@
 
   function hitCard({ channel, post }, words) {
     const author = MAILFERRY.person(post.user);
-    return make("a", { class: "card", href: threadAddress(channel.directory, post.root ?? post.ts, post.ts), "data-thread": `${channel.directory} ${post.root ?? post.ts}` }, avatar(author),
+    return make("a", { class: "card", href: threadAddress(channel.directory, post.root ?? post.ts, post.ts), "data-thread": `${channel.directory} ${post.root ?? post.ts}`, "data-post": post.ts }, avatar(author),
       make("span", { class: "who" }, bdi(author.name)), make("span", { class: "when" }, time(post, "day")),
       make("span", { class: "subject", dir: "auto" }, post.file ? snippet(post.file.name, words) : snippet(post.subject || channel.name, words)),
       make("span", { class: "preview", dir: "auto" }, snippet(post.text ?? "", words)), make("span", { class: "meta dim" }, `#${channel.name}`));
@@ -313,8 +314,10 @@
 
   function leave() {
     if (document.activeElement === query) return query.value ? (query.value = "", query.focus()) : main.focus();
-    if (place.has("thread")) { const card = opened; location.hash = listAddress(); main.querySelector(`[data-thread="${CSS.escape(card)}"]`)?.focus(); }
-    else if (kindOf(place) === "search") location.hash = "";
+    if (place.has("thread")) {
+      location.hash = listAddress();
+      main.querySelector("[data-thread][aria-current]")?.focus();
+    } else if (kindOf(place) === "search") location.hash = "";
   }
 
   document.addEventListener("keydown", (event) => {
