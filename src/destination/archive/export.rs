@@ -12,7 +12,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::channel::Channel;
-use super::durable::{Drafts, failure, make_directory, sync_directory};
+use super::durable::{Draft, Drafts, OPEN_DRAFTS, failure, make_directory, sync_directory};
 use super::entry::Line;
 use super::message::Message;
 use super::page;
@@ -98,14 +98,16 @@ impl Export<'_> {
         let new = records.partition_point(|record| record.span.start < published);
         let days: BTreeSet<NaiveDate> =
             records.iter().skip(new).flat_map(|record| [record.ts.day(), record.thread.day()]).collect();
-        for day in &days {
-            self.write_day(channel, *day)?;
+        let all: Vec<NaiveDate> = days.iter().copied().collect();
+        for days in all.chunks(OPEN_DRAFTS) {
+            let drafts = days.iter().map(|day| self.draft_day(channel, *day)).collect::<Result<_, _>>()?;
+            Drafts::become_files(drafts)?;
         }
         if days.is_empty() { Ok(()) } else { sync_directory(&directory) }
     }
 
     /// One message a line, one at a time in memory: a day may hold a whole mailbox.
-    fn write_day(&self, channel: &Channel, day: NaiveDate) -> Result<(), Failure> {
+    fn draft_day(&self, channel: &Channel, day: NaiveDate) -> Result<(Draft, PathBuf), Failure> {
         let path = self.day_file(channel, day);
         let told = |error| failure("writing", &path, &error);
         let (mut texts, mut draft) = (channel.texts()?, self.drafts.begin()?);
@@ -118,7 +120,7 @@ impl Export<'_> {
             separator = ",\n";
         }
         draft.write_all(b"\n]\n").map_err(told)?;
-        draft.become_file(&path)
+        Ok((draft, path))
     }
 
     /// Writes what is common to all channels.

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::super::Failure;
-use super::super::http::{BaseUrl, HeaderValue, Http, Lost, Reply};
 use super::SlackSettings;
 use super::errors::{self, Sort};
 use super::method::{Effect, Method};
 use super::tempo::Tempo;
+use crate::destination::Failure;
+use crate::destination::http::{BaseUrl, HeaderValue, Http, Lost, Reply};
 
 /// How often a repeatable call is made again where Slack asks to wait. A listing of many pages has to wait in its midst:
 /// beginning it anew each time, it would never end where one call a minute is allowed.
@@ -88,27 +88,32 @@ impl Api {
     }
 
     /// Calls a method with form fields, which every method takes (JSON bodies are not taken by all). Repeatable methods
-    /// wait where Slack asks for it, within bounds; the others go out once.
+    /// keep their tempo, and wait where Slack asks for it, within bounds; the others go out once, and at once: whoever posts
+    /// has waited for the turn before the attempt was recorded.
     pub(super) async fn call<T: DeserializeOwned>(&self, method: Method, fields: &[(&str, &str)]) -> Result<Answer<T>, Trouble> {
-        let mut waits_left = if method.effect() == Effect::Repeatable { WAITS_MAX } else { 0 };
+        let trouble = |kind| Trouble { method, kind };
+        if method.effect() == Effect::Once {
+            return self.send(method, fields).await.map_err(trouble);
+        }
+        let mut waits_left = WAITS_MAX;
         loop {
             self.tempo.wait(method).await;
-            let outcome = match self.http.post_form(&self.base.method(method.name()), &self.token, fields).await {
-                Ok(reply) => read(&reply),
-                Err(lost) => Err(Kind::from(lost)),
-            };
-            match outcome {
+            match self.send(method, fields).await {
                 Err(Kind::Wait(pause)) => {
                     self.tempo.hold_back(method, pause);
                     if waits_left == 0 || pause > WAIT_HERE_MAX {
-                        return Err(Trouble { method, kind: Kind::Wait(pause) });
+                        return Err(trouble(Kind::Wait(pause)));
                     }
                     tracing::debug!(method = method.name(), pause_s = pause.as_secs(), "slack asks to wait");
                     waits_left -= 1;
                 }
-                other => return other.map_err(|kind| Trouble { method, kind }),
+                outcome => return outcome.map_err(trouble),
             }
         }
+    }
+
+    async fn send<T: DeserializeOwned>(&self, method: Method, fields: &[(&str, &str)]) -> Result<Answer<T>, Kind> {
+        read(&self.http.post_form(&self.base.method(method.name()), &self.token, fields).await?)
     }
 
     /// Uploads the bytes of a file to the address that Slack gave for it. Nobody sees them before the upload is completed.
@@ -162,7 +167,8 @@ fn read<T: DeserializeOwned>(reply: &Reply) -> Result<Answer<T>, Kind> {
     let answer = T::deserialize(&body).map_err(|error| odd(&format!("the answer lacks something: {error}")))?;
     let mut warnings = envelope.remarks("warnings");
     warnings.extend(envelope.warning.iter().flat_map(|names| names.split(',')).map(|name| name.trim().to_owned()));
-    let scopes = reply.header("x-oauth-scopes").map(|scopes| scopes.split(',').map(|scope| scope.trim().to_owned()).collect());
+    let scopes = reply.header("x-oauth-scopes").filter(|scopes| !scopes.trim().is_empty());
+    let scopes = scopes.map(|scopes| scopes.split(',').map(|scope| scope.trim().to_owned()).collect());
     Ok(Answer { body: answer, warnings, scopes })
 }
 

@@ -8,11 +8,11 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
 
-use super::super::{ChannelSpec, Failure, Visibility};
 use super::api::{Api, Trouble};
 use super::method::Method;
 use super::text::line;
 use crate::delivery::{ChannelId, ChannelName};
+use crate::destination::{ChannelSpec, Failure, Visibility};
 
 /// The longest name of a channel.
 const NAME_MAX_CHARS: usize = 80;

@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
-use super::super::{ChannelSpec, Failure, Visibility};
 use super::api::Api;
 use super::channels::{self, Archived, Listing, slack_name};
 use super::method::Method;
+use crate::destination::{ChannelSpec, Failure, Visibility};
 use crate::finding::Finding;
 
 /// A scope of the bot token that we use.

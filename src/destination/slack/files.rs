@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::Failure;
 use super::api::{Api, Trouble};
 use super::method::Method;
 use super::text::line;
 use crate::delivery::{ChannelId, Handle, Receipt};
+use crate::destination::Failure;
 
 /// The longest name of a file.
 const NAME_MAX_CHARS: usize = 255;
@@ -36,9 +36,8 @@ pub(super) async fn upload(api: &Api, name: &str, bytes: &[u8]) -> Result<Handle
     Ok(Handle::new(file_id))
 }
 
-/// Shares an uploaded file in a thread. Slack shares it a moment later: its message is waited for up to `settle`.
-///
-/// The receipt is the `ts` of that message where it shows in time, else the id of the file.
+/// Shares an uploaded file in a thread. The receipt is the `ts` of the message that shares it where that shows within
+/// `settle`, else the id of the file: Slack has taken it, so no failure to see it undoes that.
 pub(super) async fn share(
     api: &Api,
     channel: &ChannelId,
@@ -56,40 +55,36 @@ pub(super) async fn share(
     let mut fields = vec![("files", files.as_str()), ("channel_id", channel.as_str())];
     fields.extend(root.map(|root| ("thread_ts", root.id.as_str())));
     let completed = api.call::<Completed>(Method::FilesCompleteUploadExternal, &fields).await?.body;
-    match completed.files.iter().find_map(|file| share_in(file, channel)) {
-        Some(receipt) => Ok(receipt),
-        None => Ok(wait_for_share(api, channel, handle, settle).await),
+    if let Some(receipt) = completed.files.iter().find_map(|file| share_in(file, channel)) {
+        return Ok(receipt);
     }
-}
-
-/// The receipt of a file that was completed: Slack has taken it, so no failure to see it undoes that.
-async fn wait_for_share(api: &Api, channel: &ChannelId, handle: &Handle, settle: Duration) -> Receipt {
-    let (mut waited, mut pause) = (Duration::ZERO, FIRST_PAUSE);
-    loop {
-        match shared(api, channel, handle).await {
-            Ok(Some(receipt)) => return receipt,
-            Ok(None) if waited < settle => {}
-            Ok(None) => break,
-            Err(trouble) => {
-                tracing::debug!(file.id = handle.as_str(), error = %Failure::from(trouble), "the file cannot be looked at");
-                break;
-            }
+    let by_file = || Receipt { id: handle.as_str().to_owned() };
+    match shared(api, channel, handle, settle).await {
+        Ok(found) => Ok(found.unwrap_or_else(by_file)),
+        Err(trouble) => {
+            tracing::debug!(file.id = handle.as_str(), error = %Failure::from(trouble), "the file cannot be looked at");
+            Ok(by_file())
         }
-        tokio::time::sleep(pause).await;
-        waited += pause;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
-    Receipt { id: handle.as_str().to_owned() }
 }
 
-/// Where a file is shared in this channel; `None` where it is not, or not yet.
-pub(super) async fn shared(api: &Api, channel: &ChannelId, handle: &Handle) -> Result<Option<Receipt>, Trouble> {
+/// Where a file is shared in this channel. Slack shares a file a moment after it said yes, so a file that is there and not
+/// shared is looked at until `settle` has passed; `None` where it is not shared then.
+pub(super) async fn shared(api: &Api, channel: &ChannelId, handle: &Handle, settle: Duration) -> Result<Option<Receipt>, Trouble> {
     #[derive(Deserialize)]
     struct Info {
         file: Value,
     }
-    let info = api.call::<Info>(Method::FilesInfo, &[("file", handle.as_str())]).await?;
-    Ok(share_in(&info.body.file, channel))
+    let (mut waited, mut pause) = (Duration::ZERO, FIRST_PAUSE);
+    loop {
+        let info = api.call::<Info>(Method::FilesInfo, &[("file", handle.as_str())]).await?.body;
+        match share_in(&info.file, channel) {
+            None if waited < settle => tokio::time::sleep(pause).await,
+            found => return Ok(found),
+        }
+        waited += pause;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
 }
 
 /// The message that shares a file in a channel: `shares.{public,private}.<channel>[].ts`. Without a `ts` the file's own id

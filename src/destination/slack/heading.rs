@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, FixedOffset, Offset as _, Utc};
 
-use super::super::post::{DatedBy, Heading};
 use super::text::line;
+use crate::destination::post::{DatedBy, Heading};
 use crate::mail::Correspondent;
 
 /// The longest name and address of one correspondent.

@@ -10,13 +10,13 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::Failure;
 use super::api::{Api, Trouble};
 use super::channels::Cursor;
 use super::files;
 use super::message::EVENT_TYPE;
 use super::method::Method;
 use crate::delivery::{Attempt, ChannelId, DeliveryKey, Receipt};
+use crate::destination::Failure;
 
 /// How far Slack's clock may stand behind ours.
 const CLOCKS_APART: Duration = Duration::from_secs(60);
@@ -74,8 +74,8 @@ pub(super) async fn text(
 }
 
 /// Finds a file by its id.
-pub(super) async fn file(api: &Api, channel: &ChannelId, attempt: &Attempt) -> Result<Option<Receipt>, Failure> {
-    match files::shared(api, channel, &attempt.handle).await {
+pub(super) async fn file(api: &Api, channel: &ChannelId, attempt: &Attempt, settle: Duration) -> Result<Option<Receipt>, Failure> {
+    match files::shared(api, channel, &attempt.handle, settle).await {
         Ok(receipt) => Ok(receipt),
         Err(trouble) if trouble.error() == Some("file_not_found") => Ok(None),
         Err(trouble) => Err(refused(trouble)),

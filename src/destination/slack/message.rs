@@ -6,9 +6,9 @@
 
 use serde_json::{Value, json};
 
-use super::super::post::{Heading, Post};
 use super::heading;
 use super::text::{escaped, literal};
+use crate::destination::post::{Heading, Post};
 
 /// The `event_type` of our posts.
 pub(super) const EVENT_TYPE: &str = "mailferry_message";
@@ -88,9 +88,9 @@ mod tests {
     use chrono::DateTime;
     use proptest::prelude::*;
 
-    use super::super::super::post::{Content, DatedBy};
     use super::*;
     use crate::delivery::{ChannelName, DeliveryKey, DestinationName, Part};
+    use crate::destination::post::{Content, DatedBy};
     use crate::mail::{Address, Correspondent, Digest, MessageKey};
 
     fn person(name: &str, address: &str) -> Correspondent {
@@ -182,7 +182,7 @@ mod tests {
             name in "\\PC{0,300}",
             subject in "\\PC{0,600}",
             recipients in 0_usize..400,
-            text in "(\\PC|\n){0,3000}",
+            text in "(\\PC|\n){0,3500}",
             number in 1_u32..4,
         ) {
             let to = (0..recipients).map(|n| person(&name, &format!("{n}@{name}"))).collect();

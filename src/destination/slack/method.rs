@@ -77,13 +77,13 @@ impl Method {
     }
 
     /// How many calls a minute are promised to every app (Slack's rate limit tiers 2, 3 and 4); `None` for methods with
-    /// limits of their own, of which the posts keep their pace by [`Pace`](super::super::Pace).
+    /// limits of their own, and for posts, which keep their pace by [`Pace`](crate::destination::Pace).
     pub(super) fn calls_per_minute(self) -> Option<f64> {
         match self {
             Self::ConversationsCreate | Self::ConversationsList | Self::ConversationsSetPurpose => Some(20.0),
             Self::ChatDelete | Self::ConversationsHistory | Self::ConversationsJoin | Self::ConversationsReplies => Some(50.0),
-            Self::FilesCompleteUploadExternal | Self::FilesGetUploadUrlExternal | Self::FilesInfo => Some(100.0),
-            Self::AuthTest | Self::ChatPostMessage => None,
+            Self::FilesGetUploadUrlExternal | Self::FilesInfo => Some(100.0),
+            Self::AuthTest | Self::ChatPostMessage | Self::FilesCompleteUploadExternal => None,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Slack: channels and threads of a workspace, over its Web API.
 //!
-//! - A text is one message; its metadata carry the delivery key, by which [`lookup`] finds it again. A file is uploaded
+//! - A text is one message; its metadata carry the delivery key, by which a lookup finds it again. A file is uploaded
 //!   beforehand and shared into the thread of its message; it is found again by its id.
 //! - Slack has no key that makes a repeated post harmless, and cannot date a post back. So nothing is sent twice in here,
 //!   and the date stands in the heading.
-//! - A call goes through [`api`], which says what an answer means by the one table in [`errors`].
+//! - A call goes through `api`, which says what an answer means by the one table in `errors`.
 
 mod api;
 mod channels;
@@ -33,9 +33,8 @@ use self::channels::Channels;
 use self::message::{Message, TEXT_MAX_CHARS};
 use self::method::Method;
 
-/// The text of one post. Slack recommends at most 4,000 characters; the heading, which is cut to less than 1,000, comes on
-/// top where the renderer does not leave room for it.
-const TEXT_CHARS: usize = 3_000;
+/// The text of one post, heading included: Slack recommends at most 4,000 characters, and escaping needs room.
+const TEXT_CHARS: usize = 3_500;
 /// Slack's largest file.
 const FILE_MAX_BYTES: u64 = 1_000_000_000;
 
@@ -138,8 +137,11 @@ impl Destination for SlackDestination {
         }
     }
 
-    async fn post(&self, channel: &ChannelId, root: Option<&Receipt>, post: &Post, handle: &Handle) -> Result<Receipt, Failure> {
+    async fn turn(&self, channel: &ChannelId) {
         self.pace.wait(channel).await;
+    }
+
+    async fn post(&self, channel: &ChannelId, root: Option<&Receipt>, post: &Post, handle: &Handle) -> Result<Receipt, Failure> {
         let outcome = match &post.content {
             Content::Text { text, number, of } => self.post_message(channel, root, &Message::new(post, text, *number, *of)).await,
             Content::File { name, .. } => files::share(&self.api, channel, root, name, handle, self.settings.settle).await,
@@ -167,7 +169,7 @@ impl Destination for SlackDestination {
         let outcome = if attempt.handle.as_str().is_empty() {
             lookup::text(&self.api, channel, root, key, attempt).await
         } else {
-            lookup::file(&self.api, channel, attempt).await
+            lookup::file(&self.api, channel, attempt, self.settings.settle).await
         };
         match outcome {
             Ok(found) => Ok(found),

@@ -1,5 +1,5 @@
-//! How often each method may be called. A method rests when Slack says so, and is called at the rate of its tier before
-//! Slack has to say it: those who keep being refused are cut off longer. Posts keep a pace of their own beside it.
+//! How often each repeatable method may be called. A method rests when Slack says so, and is called at the rate of its tier
+//! before Slack has to say it: those who keep being refused are cut off longer. Posts keep a pace of their own.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::super::pace::gap;
 use super::method::Method;
+use crate::destination::pace::gap;
 
 /// How much of a tier's minute may be used at once: a lookup or a listing of a few pages does not wait at all.
 const BURST: Duration = Duration::from_secs(15);

@@ -138,7 +138,8 @@ fn decoded_text(part: &Part<'_>, notes: &mut Notes) -> String {
     if !text.contains(['\r', '\0']) {
         return text;
     }
-    text.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "")
+    // Some gateways turn CRLF into CR CR LF.
+    text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace('\r', "\n").replace('\0', "")
 }
 
 /// The charset that HTML gives of itself, looked for where the web does: in the first 1,024 bytes.

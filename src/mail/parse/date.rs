@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 
-/// Years that a mail can be of. Older and later ones are a clock that was never set, or spam that wants to stay on top.
-const YEARS: std::ops::RangeInclusive<i32> = 1970..=2099;
+/// Years that a mail can be of: RFC 5322 3.3 begins with 1900, and later ones are spam that wants to stay on top.
+const YEARS: std::ops::RangeInclusive<i32> = 1900..=2099;
 /// The farthest that any place was ever from UTC is 15:13:42 (Alaska, until 1867).
 const MOST_OFFSET_MINUTES: i32 = 15 * 60 + 59;
 

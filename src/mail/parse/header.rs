@@ -22,37 +22,41 @@ impl<'x> Headers<'x> {
     /// Splits a block of fields from the body that follows it. The block ends with an empty line, or before the first
     /// line that is no field (some mailers leave the empty line out).
     pub(super) fn split(entity: &'x [u8], notes: &mut Notes) -> (Self, &'x [u8]) {
-        let mut fields = Vec::new();
-        let mut at = 0;
+        let mut fields: Vec<Field<'x>> = Vec::new();
+        let (mut at, mut value_start, mut bytes_left) = (0, 0, bounds::HEADER_BYTES);
         loop {
             let rest = entity.get(at..).unwrap_or_default();
             let (line, length) = first_line(rest);
-            if length == 0 {
-                break;
-            }
             if line.is_empty() {
                 at += length;
                 break;
             }
-            let Some(colon) = name_length(line) else {
-                if is_envelope(line) || is_space(line.first()) {
-                    at += length;
-                    continue;
+            if let Some(colon) = name_length(line) {
+                let end = folded_length(rest);
+                if fields.len() >= bounds::HEADER_FIELDS || end > bytes_left {
+                    notes.add("headers cut: more than the bound");
                 }
+                if fields.len() >= bounds::HEADER_FIELDS || bytes_left <= colon {
+                    at += block_length(rest);
+                    break;
+                }
+                value_start = at + colon + 1;
+                fields.push(Field {
+                    name: rest.get(..colon).unwrap_or_default().trim_ascii_end(),
+                    value: rest.get(colon + 1..end.min(bytes_left)).unwrap_or_default().trim_ascii(),
+                });
+                bytes_left = bytes_left.saturating_sub(end);
+                at += end;
+            } else if let Some(field) = fields.last_mut().filter(|field| field.value.ends_with(b";")) {
+                // The next parameter, on a line that lost its indentation.
+                at += length;
+                field.value = entity.get(value_start..at).unwrap_or_default().trim_ascii();
+            } else if is_envelope(line) || is_space(line.first()) {
+                at += length;
+            } else {
                 notes.add("the empty line after the headers is missing");
                 break;
-            };
-            let end = folded_length(rest);
-            if fields.len() >= bounds::HEADER_FIELDS || at + end > bounds::HEADER_BYTES {
-                notes.add("headers cut: more than the bound");
-                at += block_length(rest);
-                break;
             }
-            fields.push(Field {
-                name: rest.get(..colon).unwrap_or_default().trim_ascii_end(),
-                value: rest.get(colon + 1..end).unwrap_or_default().trim_ascii(),
-            });
-            at += end;
         }
         (Self { fields }, entity.get(at..).unwrap_or_default())
     }
@@ -67,10 +71,10 @@ impl<'x> Headers<'x> {
         self.all(name).next()
     }
 
-    /// The value of a field that may stand only once (RFC 5322 3.6). Where it was repeated the first counts, as in the
-    /// mail programs that people read with, and a note says so.
+    /// The value of a field that may stand only once (RFC 5322 3.6). Where it was repeated the first that says something
+    /// counts, as in the mail programs that people read with, and a note says so.
     pub(super) fn only(&self, name: &str, notes: &mut Notes) -> Option<&'x [u8]> {
-        let mut values = self.all(name);
+        let mut values = self.all(name).filter(|value| !value.is_empty());
         let first = values.next();
         if values.next().is_some() {
             notes.add(format!("more than one {name} header: the first counts"));
@@ -97,12 +101,7 @@ fn first_line(bytes: &[u8]) -> (&[u8], usize) {
 fn folded_length(bytes: &[u8]) -> usize {
     let mut end = first_line(bytes).1;
     while is_space(bytes.get(end)) {
-        let (line, length) = first_line(bytes.get(end..).unwrap_or_default());
-        // A line of blanks alone would end the block for a reader that trims: it ends it here too.
-        if line.trim_ascii().is_empty() {
-            break;
-        }
-        end += length;
+        end += first_line(bytes.get(end..).unwrap_or_default()).1;
     }
     end
 }
@@ -155,6 +154,11 @@ mod tests {
     }
 
     #[test]
+    fn a_parameter_that_lost_its_indentation_belongs_to_its_field() {
+        assert_eq!(fields("A: x;\nname=\"y\"\nB: 1\n\n").0, [("A".into(), "x;\nname=\"y\"".into()), ("B".into(), "1".into())]);
+    }
+
+    #[test]
     fn a_line_that_is_no_field_begins_the_body() {
         assert_eq!(fields("A: 1\nHello there\nB: 2\n").1, "Hello there\nB: 2\n");
     }
@@ -166,5 +170,13 @@ mod tests {
         let (headers, body) = Headers::split(block.as_bytes(), &mut notes);
         assert_eq!((headers.fields.len(), body), (bounds::HEADER_FIELDS, b"body".as_slice()));
         assert_eq!(notes.into_vec(), ["headers cut: more than the bound"]);
+    }
+
+    #[test]
+    fn a_field_over_the_bound_is_cut_and_the_body_stays() {
+        let block = format!("A: 1\nB: {}\nC: 2\n\nbody", "x".repeat(bounds::HEADER_BYTES));
+        let (fields, body) = fields(&block);
+        assert_eq!(fields.iter().map(|(_, value)| value.len()).collect::<Vec<_>>(), [1, bounds::HEADER_BYTES - "A: 1\nB: ".len()]);
+        assert_eq!(body, "body");
     }
 }

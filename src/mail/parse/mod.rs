@@ -106,8 +106,7 @@ fn with_line_feeds(raw: &[u8]) -> Cow<'_, [u8]> {
 
 fn subject(headers: &Headers<'_>, notes: &mut Notes) -> String {
     let value = headers.only("Subject", notes).unwrap_or_default();
-    let text = words::unfolded(value, notes);
-    clean::line(&words::decoded(&text, notes), bounds::LINE_CHARS)
+    clean::line(&words::decoded(value, notes), bounds::LINE_CHARS)
 }
 
 /// The people of a header. A list that was repeated is one list (RFC 5322 4.5); of two authors only the first counts.
@@ -122,12 +121,13 @@ fn people(headers: &Headers<'_>, name: &str, notes: &mut Notes) -> Vec<super::Co
 
 /// The ids between angle brackets; without brackets, the words that look like ids.
 fn ids(value: &[u8], notes: &mut Notes) -> Vec<MessageId> {
-    let text = words::unfolded(value, notes);
+    let text = words::written(value, notes);
     let mut ids = Vec::new();
     let mut rest: &str = &text;
     while let Some((_, tail)) = rest.split_once('<') {
         let Some((id, after)) = tail.split_once('>') else { break };
-        ids.extend(MessageId::parse(id));
+        // An id that was never closed ends where the next one begins.
+        ids.extend(id.split('<').filter_map(MessageId::parse));
         rest = after;
     }
     if ids.is_empty() && !text.contains('<') {
@@ -152,7 +152,7 @@ fn all_ids(headers: &Headers<'_>, name: &str, notes: &mut Notes) -> Vec<MessageI
 }
 
 fn read_date(value: &[u8], notes: &mut Notes) -> Option<DateTime<FixedOffset>> {
-    let text = words::unfolded(value, notes);
+    let text = words::written(value, notes);
     let date = date::parse(&text);
     if date.is_none() && !text.trim().is_empty() {
         notes.add("the date cannot be read");
@@ -162,7 +162,7 @@ fn read_date(value: &[u8], notes: &mut Notes) -> Option<DateTime<FixedOffset>> {
 
 /// The date of a Received header stands behind its last semicolon (RFC 5321 4.4).
 fn received(value: &[u8]) -> Option<DateTime<FixedOffset>> {
-    let text = words::unfolded(value, &mut Notes::default());
+    let text = words::written(value, &mut Notes::default());
     date::parse(text.rsplit_once(';')?.1)
 }
 
@@ -209,5 +209,5 @@ fn is_referred_to(leaf: &Part<'_>, html: &str) -> bool {
 
 fn authentications(headers: &Headers<'_>, notes: &mut Notes) -> Vec<authentication::AuthenticationResults> {
     let values = headers.all("Authentication-Results").take(bounds::AUTHENTICATION_HEADERS);
-    values.filter_map(|value| authentication::parse(&words::unfolded(value, notes))).collect()
+    values.filter_map(|value| authentication::parse(&words::written(value, notes))).collect()
 }

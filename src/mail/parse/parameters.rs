@@ -17,7 +17,7 @@ pub(super) struct Structured {
 impl Structured {
     /// Reads a header's value. Never fails.
     pub(super) fn parse(value: &[u8], notes: &mut Notes) -> Self {
-        let text = words::unfolded(value, notes);
+        let text = words::written(value, notes);
         let mut segments = Segments { rest: &text };
         let first = segments.next().unwrap_or_default();
         let trimmed = first.text.trim_start();
@@ -119,7 +119,7 @@ fn merged(mut raw: Vec<Raw>, notes: &mut Notes) -> Vec<(String, String)> {
         let value = if is_extended || group.iter().any(|piece| piece.piece > 0) {
             extended(group, notes)
         } else {
-            words::decoded(&first.value, notes).into_owned()
+            words::decoded(first.value.as_bytes(), notes).into_owned()
         };
         parameters.push((first.name.clone(), value));
     }

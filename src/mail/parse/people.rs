@@ -9,18 +9,21 @@ use crate::mail::{Address, Correspondent};
 
 /// Reads the addresses of a header; groups are opened, and encoded words cannot add an address.
 pub(super) fn parse(value: &[u8], notes: &mut Notes) -> Vec<Correspondent> {
-    let text = words::unfolded(value, notes);
-    let mut line = words::joined(&text, notes).into_owned();
+    let mut line = with_commas(&words::joined(value, notes));
     // The parser of the header ends at its line end.
     line.push('\n');
     let people = guarded(|| {
         let HeaderValue::Address(list) = MessageStream::new(line.as_bytes()).parse_address() else { return Vec::new() };
-        list.iter().take(bounds::ADDRESSES + 1).filter_map(correspondent).collect()
+        list.iter().take(bounds::ADDRESSES + 1).flat_map(correspondents).collect::<Vec<_>>()
     });
     let mut people = people.unwrap_or_else(|| {
         notes.add("an address list could not be read");
         Vec::new()
     });
+    // A phrase beside addresses is a comment; alone it is all that we know of who wrote.
+    if people.iter().any(|person| !person.address.as_str().is_empty()) {
+        people.retain(|person| !person.address.as_str().is_empty());
+    }
     if people.len() > bounds::ADDRESSES {
         people.truncate(bounds::ADDRESSES);
         notes.add("addresses cut: more than the bound");
@@ -28,17 +31,58 @@ pub(super) fn parse(value: &[u8], notes: &mut Notes) -> Vec<Correspondent> {
     people
 }
 
-/// One address. A lone word is a local user (`root`); a lone phrase is a name without an address.
-fn correspondent(addr: &Addr<'_>) -> Option<Correspondent> {
+/// Puts in the comma that some mailers leave out behind `>`.
+fn with_commas(list: &str) -> String {
+    let mut out = String::with_capacity(list.len() + 1);
+    let (mut in_quotes, mut is_escaped, mut comment_depth, mut is_closed) = (false, false, 0_u32, false);
+    for c in list.chars() {
+        if is_closed && !c.is_whitespace() && comment_depth == 0 {
+            if !matches!(c, ',' | ';' | '(' | '>') {
+                out.push(',');
+            }
+            is_closed = c == '(';
+        }
+        out.push(c);
+        if is_escaped {
+            is_escaped = false;
+            continue;
+        }
+        match c {
+            '\\' => is_escaped = true,
+            '"' if comment_depth == 0 => in_quotes = !in_quotes,
+            '(' if !in_quotes => comment_depth += 1,
+            ')' if !in_quotes => comment_depth = comment_depth.saturating_sub(1),
+            '>' if !in_quotes && comment_depth == 0 => is_closed = true,
+            _ => {}
+        }
+    }
+    out
+}
+
+/// What one entry of a list holds; more than one address where a comma is missing between bare ones.
+fn correspondents(addr: &Addr<'_>) -> Vec<Correspondent> {
     let name = addr.name.as_deref().unwrap_or_default();
-    let (name, address) = match addr.address.as_deref() {
-        Some(address) => (name, tidy(address)),
-        None if !name.contains(char::is_whitespace) => ("", tidy(name)),
-        None => (name, String::new()),
+    let address = match addr.address.as_deref() {
+        Some(address) => address.to_owned(),
+        // A lone word is a local user, such as `root`.
+        None if !name.contains(char::is_whitespace) => return correspondent("", name).into_iter().collect(),
+        None => return correspondent(name, "").into_iter().collect(),
     };
+    if address.starts_with('"') || !address.trim().contains(char::is_whitespace) {
+        return correspondent(name, &address).into_iter().collect();
+    }
+    // White space around `@` and `.` is obsolete syntax (RFC 5322 4.4).
+    let words: Vec<&str> = address.split_whitespace().collect();
+    let glued = words.join(" ").replace(" @", "@").replace("@ ", "@").replace(" .", ".").replace(". ", ".");
+    let (addresses, phrase): (Vec<&str>, Vec<&str>) = glued.split(' ').partition(|word| word.contains('@'));
+    let phrase = if name.is_empty() { phrase.join(" ") } else { name.to_owned() };
+    addresses.into_iter().filter_map(|address| correspondent(&phrase, address)).collect()
+}
+
+fn correspondent(name: &str, address: &str) -> Option<Correspondent> {
     let name = clean::line(name, bounds::LINE_CHARS);
     let name = name.strip_prefix('\'').and_then(|inner| inner.strip_suffix('\'')).unwrap_or(&name).to_owned();
-    let correspondent = Correspondent { name, address: Address::normal(&address) };
+    let correspondent = Correspondent { name, address: Address::normal(&tidy(address)) };
     let is_empty = correspondent.name.is_empty() && correspondent.address.as_str().is_empty();
     (!is_empty).then_some(correspondent)
 }
@@ -79,6 +123,12 @@ mod tests {
             ("'Ann' <'ann@a.example'>", &[("Ann", "ann@a.example")]),
             ("root", &[("", "root")]),
             ("=?utf-8?Q?J=C3=BCrgen?=\r\n =?utf-8?Q?_L?= <j@a.example>", &[("Jürgen L", "j@a.example")]),
+            ("Bob <bob@b.example> Ann <ann@a.example>", &[("Bob", "bob@b.example"), ("Ann", "ann@a.example")]),
+            ("bob@b.example ann@a.example", &[("", "bob@b.example"), ("", "ann@a.example")]),
+            ("Big Bob bob@b.example", &[("Big Bob", "bob@b.example")]),
+            ("Bob <bob @ b.example> (at home), ann@a.example", &[("Bob (at home)", "bob@b.example"), ("", "ann@a.example")]),
+            ("Ann Lee", &[("Ann Lee", "")]),
+            ("A:Chris <c@(host)a.example>, joe@b.example; (the end)", &[("Chris (host)", "c@a.example"), ("", "joe@b.example")]),
             ("", &[]),
         ] {
             assert_eq!(read(value), pairs(expected), "{value}");

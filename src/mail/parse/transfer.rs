@@ -42,16 +42,18 @@ pub(super) fn base64(body: &[u8]) -> (Vec<u8>, bool) {
     (base64_leniently(body), is_whole)
 }
 
+/// Decodes what is left when others give up. A line of prose ends the data: a list put its footer there.
 fn base64_leniently(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len() / 4 * 3);
     let (mut group, mut digits) = (0_u32, 0);
-    for byte in body {
+    let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    for byte in lines.take_while(|line| !line.contains(&b' ')).flatten() {
         let value = match byte {
             b'A'..=b'Z' => byte - b'A',
             b'a'..=b'z' => byte - b'a' + 26,
             b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
+            b'+' => 62,
+            b'/' => 63,
             b'=' if digits >= 2 => break,
             _ => continue,
         };
@@ -126,12 +128,12 @@ fn uuencoded(body: &[u8]) -> Option<Vec<u8>> {
     for line in lines.map(<[u8]>::trim_ascii_end).take_while(|line| *line != b"end") {
         let Some((length, data)) = line.split_first() else { continue };
         let value = |byte: &u8| u32::from(byte.wrapping_sub(b' ') & 63);
-        let bytes = data.chunks(4).flat_map(|chunk| {
-            let group = (0..4).fold(0, |group, index| group << 6 | chunk.get(index).map_or(0, value));
-            let [_, first, second, third] = group.to_be_bytes();
-            [first, second, third]
-        });
-        out.extend(bytes.take(value(length) as usize));
+        let length = value(length) as usize;
+        // Blanks are digits of value 0, and mailers cut them off at the end of a line.
+        let mut digits = data.iter().map(value).chain(std::iter::repeat(0));
+        let groups = (0..length.div_ceil(3)).map(|_| digits.by_ref().take(4).fold(0, |group, digit| group << 6 | digit));
+        let bytes = groups.flat_map(|group| group.to_be_bytes().into_iter().skip(1));
+        out.extend(bytes.take(length));
     }
     Some(out)
 }
@@ -148,6 +150,7 @@ mod tests {
             ("aGVsbG8", "hello", true),
             ("aGVs!bG8=", "hello", false),
             ("aGVsbG8=\n____\nfooter", "hello", false),
+            ("aGVsbG8h\n____\nDev mailing list\n", "hello!", false),
             ("", "", true),
         ] {
             assert_eq!(base64(text.as_bytes()), (bytes.as_bytes().to_vec(), is_whole), "{text}");
@@ -166,6 +169,7 @@ mod tests {
     #[test]
     fn uuencoded_parts_are_decoded() {
         assert_eq!(uuencoded(b"x\nbegin 644 a\n%:&5L;&\\\n`\nend\n").as_deref(), Some(b"hello".as_slice()));
+        assert_eq!(uuencoded(b"begin 644 a\n#80\nend\n").as_deref(), Some(b"a\0\0".as_slice()));
         assert_eq!(uuencoded(b"nothing"), None);
     }
 }

@@ -3,20 +3,25 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memmem};
+
 use super::charset;
 use super::notes::Notes;
 use super::transfer;
 
+/// How far the end of an encoded word is looked for. RFC 2047 2 allows 75 bytes, real ones have thousands.
+const WORD_BYTES: usize = 8 * 1024;
+
 /// A piece of a header value.
-enum Piece<'t> {
+enum Piece<'v> {
     /// As written.
-    Written(&'t str),
+    Written(&'v [u8]),
     /// A run of encoded words, decoded.
     Decoded(String),
 }
 
-/// A header value as one line of text: eight-bit bytes decoded, folds undone.
-pub(super) fn unfolded<'x>(value: &'x [u8], notes: &mut Notes) -> Cow<'x, str> {
+/// A header value as text in one line, as written. Eight-bit bytes are UTF-8 (RFC 6532), or they are guessed.
+pub(super) fn written<'v>(value: &'v [u8], notes: &mut Notes) -> Cow<'v, str> {
     let text = match std::str::from_utf8(value) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(charset::decode(value, None, notes)),
@@ -27,81 +32,94 @@ pub(super) fn unfolded<'x>(value: &'x [u8], notes: &mut Notes) -> Cow<'x, str> {
     text
 }
 
-/// Decodes the encoded words of an unstructured value.
-pub(super) fn decoded<'t>(text: &'t str, notes: &mut Notes) -> Cow<'t, str> {
-    if !text.contains("=?") {
-        return Cow::Borrowed(text);
+/// A header value in one line with its encoded words decoded.
+pub(super) fn decoded<'v>(value: &'v [u8], notes: &mut Notes) -> Cow<'v, str> {
+    if memmem::find(value, b"=?").is_none() {
+        return written(value, notes);
     }
-    let pieces = pieces(text, notes).into_iter().map(|piece| match piece {
-        Piece::Written(text) => Cow::Borrowed(text),
-        Piece::Decoded(text) => Cow::Owned(text),
-    });
-    Cow::Owned(pieces.collect())
+    let mut text = String::with_capacity(value.len());
+    for piece in pieces(value, notes) {
+        match piece {
+            Piece::Written(bytes) => text.push_str(&written(bytes, notes)),
+            Piece::Decoded(decoded) => text.push_str(&decoded),
+        }
+    }
+    Cow::Owned(text)
 }
 
-/// Writes each run of encoded words as one word in UTF-8, so that a parser of the structure around it sees one atom.
-pub(super) fn joined<'t>(text: &'t str, notes: &mut Notes) -> Cow<'t, str> {
-    if !text.contains("=?") {
-        return Cow::Borrowed(text);
+/// A header value in one line, each run of encoded words as one word in UTF-8, so that a parser of the structure around
+/// it sees one atom.
+pub(super) fn joined<'v>(value: &'v [u8], notes: &mut Notes) -> Cow<'v, str> {
+    if memmem::find(value, b"=?").is_none() {
+        return written(value, notes);
     }
-    let pieces = pieces(text, notes).into_iter().map(|piece| match piece {
-        Piece::Written(text) => Cow::Borrowed(text),
-        Piece::Decoded(text) => {
-            let hex: String = text.bytes().map(|byte| format!("={byte:02X}")).collect();
-            Cow::Owned(format!("=?utf-8?Q?{hex}?="))
+    let mut text = String::with_capacity(value.len());
+    for piece in pieces(value, notes) {
+        match piece {
+            Piece::Written(bytes) => text.push_str(&written(bytes, notes)),
+            Piece::Decoded(decoded) => {
+                let hex: String = decoded.bytes().map(|byte| format!("={byte:02X}")).collect();
+                text.push_str(&format!("=?utf-8?Q?{hex}?="));
+            }
         }
-    });
-    Cow::Owned(pieces.collect())
+    }
+    Cow::Owned(text)
 }
 
 /// One encoded word, taken apart.
-struct Word<'t> {
-    charset: &'t str,
-    encoding: &'t str,
-    data: &'t str,
+struct Word<'v> {
+    charset: &'v str,
+    is_base64: bool,
+    data: &'v [u8],
 }
 
 /// The pieces of a value; white space between two encoded words belongs to neither (RFC 2047 6.2).
-fn pieces<'t>(text: &'t str, notes: &mut Notes) -> Vec<Piece<'t>> {
+fn pieces<'v>(value: &'v [u8], notes: &mut Notes) -> Vec<Piece<'v>> {
     let mut pieces = Vec::new();
-    let mut run: Vec<Word<'t>> = Vec::new();
-    let mut rest = text;
-    let mut written = 0;
-    while let Some(start) = rest.get(written..).and_then(|tail| tail.find("=?")).map(|found| found + written) {
-        let Some((word, length)) = rest.get(start..).and_then(read_word) else {
-            written = start + 2;
+    let mut run: Vec<Word<'v>> = Vec::new();
+    let (mut rest, mut searched) = (value, 0);
+    while let Some(found) = rest.get(searched..).and_then(|tail| memmem::find(tail, b"=?")) {
+        let start = searched + found;
+        let (before, tail) = rest.split_at_checked(start).unwrap_or((rest, &[]));
+        let Some((word, after)) = read_word(tail) else {
+            searched = start + 2;
             continue;
         };
-        let before = rest.get(..start).unwrap_or_default();
-        if run.is_empty() || !before.trim().is_empty() {
+        if run.is_empty() || !before.trim_ascii().is_empty() {
             flush(&mut run, &mut pieces, notes);
             pieces.push(Piece::Written(before));
         }
         run.push(word);
-        rest = rest.get(start + length..).unwrap_or_default();
-        written = 0;
+        (rest, searched) = (after, 0);
     }
     flush(&mut run, &mut pieces, notes);
     pieces.push(Piece::Written(rest));
     pieces
 }
 
-/// Reads `=?charset*language?encoding?data?=` at the start of a text, and its length.
-fn read_word(text: &str) -> Option<(Word<'_>, usize)> {
-    let inner = text.strip_prefix("=?")?;
-    let (charset, tail) = inner.split_once('?')?;
-    let (encoding, tail) = tail.split_once('?')?;
-    let known = matches!(encoding, "q" | "Q" | "b" | "B") && !charset.is_empty() && !charset.contains(char::is_whitespace);
-    if !known {
+/// Reads `=?charset*language?encoding?data?=` at the start of a value, and what follows it.
+fn read_word(value: &[u8]) -> Option<(Word<'_>, &[u8])> {
+    let inner = value.strip_prefix(b"=?")?;
+    let (charset, tail) = split_at_mark(inner)?;
+    let (encoding, tail) = split_at_mark(tail)?;
+    let charset = std::str::from_utf8(charset).ok()?;
+    let is_base64 = encoding.eq_ignore_ascii_case(b"b");
+    if charset.is_empty() || charset.contains(char::is_whitespace) || !(is_base64 || encoding.eq_ignore_ascii_case(b"q")) {
         return None;
     }
-    let (data, tail) = tail.split_once("?=")?;
+    let window = tail.get(..WORD_BYTES).unwrap_or(tail);
+    let (data, end) = tail.split_at_checked(memmem::find(window, b"?=")?)?;
     let charset = charset.split_once('*').map_or(charset, |(charset, _)| charset);
-    Some((Word { charset, encoding, data }, text.len() - tail.len()))
+    Some((Word { charset, is_base64, data }, end.strip_prefix(b"?=")?))
+}
+
+fn split_at_mark(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (before, after) = bytes.split_at_checked(memchr(b'?', bytes)?)?;
+    Some((before, after.strip_prefix(b"?")?))
 }
 
 /// Decodes a run: the bytes of neighbours in one charset are joined first.
-fn flush<'t>(run: &mut Vec<Word<'t>>, pieces: &mut Vec<Piece<'t>>, notes: &mut Notes) {
+fn flush<'v>(run: &mut Vec<Word<'v>>, pieces: &mut Vec<Piece<'v>>, notes: &mut Notes) {
     if run.is_empty() {
         return;
     }
@@ -115,10 +133,11 @@ fn flush<'t>(run: &mut Vec<Word<'t>>, pieces: &mut Vec<Piece<'t>>, notes: &mut N
 }
 
 fn word_bytes(word: &Word<'_>) -> Vec<u8> {
-    if word.encoding.eq_ignore_ascii_case("b") {
-        return transfer::base64(word.data.as_bytes()).0;
+    if word.is_base64 {
+        return transfer::base64(word.data).0;
     }
-    transfer::quoted_printable(word.data.replace('_', " ").as_bytes(), transfer::LineEnds::InWord)
+    let spaced: Vec<u8> = word.data.iter().map(|byte| if *byte == b'_' { b' ' } else { *byte }).collect();
+    transfer::quoted_printable(&spaced, transfer::LineEnds::InWord)
 }
 
 #[cfg(test)]
@@ -126,8 +145,7 @@ mod tests {
     use super::*;
 
     fn text(value: &str) -> String {
-        let mut notes = Notes::default();
-        decoded(&unfolded(value.as_bytes(), &mut notes), &mut notes).into_owned()
+        decoded(value.as_bytes(), &mut Notes::default()).into_owned()
     }
 
     #[test]
@@ -144,6 +162,11 @@ mod tests {
     }
 
     #[test]
+    fn eight_bit_bytes_in_a_word_are_of_its_charset() {
+        assert_eq!(decoded(b"=?iso-8859-2?Q?_\xb1?=", &mut Notes::default()), " ą");
+    }
+
+    #[test]
     fn what_is_no_word_stays_as_it_is() {
         for value in ["=?", "a =?b", "=?utf-8?X?a?=", "=??Q?a?=", "2 =? 3 ?= 4"] {
             assert_eq!(text(value), value);
@@ -152,7 +175,6 @@ mod tests {
 
     #[test]
     fn a_decoded_word_stays_one_atom() {
-        let mut notes = Notes::default();
-        assert_eq!(joined("=?utf-8?Q?a=2C_b?= <x@y>", &mut notes), "=?utf-8?Q?=61=2C=20=62?= <x@y>");
+        assert_eq!(joined(b"=?utf-8?Q?a=2C_b?= <x@y>", &mut Notes::default()), "=?utf-8?Q?=61=2C=20=62?= <x@y>");
     }
 }

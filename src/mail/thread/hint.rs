@@ -21,8 +21,9 @@ const CONVERSATION_DAYS: u32 = 90;
 const SKEW_HOURS: i64 = 24;
 /// An answer has the author and a reader of what it answers: two at least. One alone is a list that strangers write to.
 const COMMON_PEOPLE: usize = 2;
-/// People of one message that are compared; the bucket must stay small.
-const MOST_PEOPLE: usize = 64;
+/// A subject says something among few. Where a crowd reads along, its answers are many, and two talks of one name are
+/// soon alive at once; and what is remembered of a message must stay small.
+const MOST_PEOPLE: usize = 8;
 /// Letters and digits that a subject needs in order to say something.
 const SUBJECT_LETTERS: usize = 5;
 
@@ -94,7 +95,7 @@ pub(super) fn hints(message: &Message, parents: Parents) -> Vec<Hint> {
         people: people(message),
         orphan: parents == Parents::None && subject::kind(&message.subject) == Kind::Reply,
     };
-    if member.people.len() < COMMON_PEOPLE {
+    if !(COMMON_PEOPLE..=MOST_PEOPLE).contains(&member.people.len()) {
         return Vec::new();
     }
     buckets.into_iter().map(|(bucket, window_days)| Hint { bucket, member: member.clone(), window_days }).collect()
@@ -136,7 +137,7 @@ fn people(message: &Message) -> Vec<u32> {
         let digest = Digest::of(person.address.folded().as_bytes());
         digest.as_bytes().first_chunk::<4>().map(|bytes| u32::from_be_bytes(*bytes))
     };
-    let mut people: Vec<u32> = message.audience().take(MOST_PEOPLE).filter_map(short).collect();
+    let mut people: Vec<u32> = message.audience().take(MOST_PEOPLE * 4).filter_map(short).collect();
     people.sort_unstable();
     people.dedup();
     people

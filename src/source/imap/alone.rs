@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::fetch::{self, AskDate, Content, Outline, PIECE_BYTES};
 use super::progress::{Partial, TRIES_ALONE};
 use super::reader::{Fetched, Listed, Reader};
-use crate::source::{Closed, MAX_MESSAGE_BYTES};
+use crate::source::{Closed, MAX_MESSAGE_BYTES, SourceError};
 
 /// What came of asking for one message.
 enum Answer {
@@ -31,16 +31,17 @@ impl Reader<'_> {
                     return self.send_unreadable(one.uid, why).await;
                 }
                 Ok(Answer::Nothing) => "the server lists it and sends no content".to_owned(),
+                Err(failure) if failure.is_throttle() => return Err(failure),
+                Err(failure @ Failure::Final(_)) => return Err(failure),
                 Err(Failure::Lost(why)) => return self.lost_over(one.uid, why).await,
-                Err(refused @ (Failure::No(_) | Failure::Bad(_))) if !refused.is_throttle() => refused.why(),
-                Err(failure) => return Err(failure),
+                Err(refused @ (Failure::No(_) | Failure::Bad(_))) => refused.why(),
             };
             if self.is_gone(one.uid).await? {
                 self.pass(one.uid);
                 return Ok(());
             }
             if self.progress.is_given_up(one.uid) {
-                return self.send_unreadable(one.uid, format!("asked for {TRIES_ALONE} times: {why}")).await;
+                return self.give_up(one.uid, format!("asked for {TRIES_ALONE} times: {why}")).await;
             }
             tokio::time::sleep(self.errand.patience.first_pause).await;
         }
@@ -51,14 +52,24 @@ impl Reader<'_> {
     async fn lost_over(&mut self, uid: u32, why: String) -> Result<(), Failure> {
         if self.progress.is_given_up(uid) {
             let reason = format!("{TRIES_ALONE} connections broke when it was asked for: {why}");
-            self.send_unreadable(uid, reason).await?;
+            self.give_up(uid, reason).await?;
         }
         Err(Failure::Lost(why))
     }
 
+    /// Sends a message as unreadable, unless the server gives no messages at all: then the mailbox fails, and the next run
+    /// asks for this message again.
+    async fn give_up(&mut self, uid: u32, reason: String) -> Result<(), Failure> {
+        if self.progress.gives_nothing() {
+            let what = format!("the mailbox {}", self.mailbox.name);
+            return Err(Failure::Final(SourceError::Broken { what, why: format!("one message after the other: {reason}") }));
+        }
+        self.send_unreadable(uid, reason).await
+    }
+
     /// Whether it was expunged since it was listed (RFC 2180 4.1).
     async fn is_gone(&mut self, uid: u32) -> Result<bool, Failure> {
-        Ok(fetch::search(self.connection, Window { first: uid, last: Some(uid) }).await?.is_empty())
+        Ok(fetch::existing(self.connection, Window { first: uid, last: Some(uid) }).await?.is_empty())
     }
 
     async fn ask(&mut self, one: Listed) -> Result<Answer, Failure> {

@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls;
@@ -95,11 +95,23 @@ impl Account {
         }
     }
 
+    /// Tries the host's addresses in turn, each for a part of the time only: where IPv6 leads nowhere, IPv4 has its chance.
     async fn dial(&self) -> Result<TcpStream, Failure> {
-        let host = self.settings.host.trim_matches(['[', ']']);
-        let tcp = TcpStream::connect((host, self.settings.port)).await.map_err(|error| self.unreachable(error.to_string()))?;
-        tcp.set_nodelay(true).map_err(|error| self.unreachable(error.to_string()))?;
-        Ok(tcp)
+        let limit = self.patience.connect / 3;
+        let addresses =
+            lookup_host((self.host(), self.settings.port)).await.map_err(|error| self.unreachable(error.to_string()))?;
+        let mut why = "the host name has no address".to_owned();
+        for address in addresses {
+            match timeout(limit, TcpStream::connect(address)).await {
+                Ok(Ok(tcp)) => {
+                    tcp.set_nodelay(true).map_err(|error| self.unreachable(error.to_string()))?;
+                    return Ok(tcp);
+                }
+                Ok(Err(error)) => why = error.to_string(),
+                Err(_) => why = format!("no answer from {} within {limit:?}", address.ip()),
+            }
+        }
+        Err(self.unreachable(why))
     }
 
     /// STARTTLS (RFC 3501 6.2.1). Whatever comes in its place is a refusal: a password never follows it.
@@ -118,8 +130,8 @@ impl Account {
     }
 
     async fn handshake(&self, connector: &TlsConnector, wire: Box<dyn Wire>) -> Result<Box<dyn Wire>, Failure> {
-        let host = self.settings.host.trim_matches(['[', ']']).to_owned();
-        let name = ServerName::try_from(host).map_err(|_| self.insecure("no certificate can be made for this host name"))?;
+        let name = ServerName::try_from(self.host().to_owned())
+            .map_err(|_| self.insecure("no certificate can be made for this host name"))?;
         match connector.connect(name, wire).await {
             Ok(secured) => Ok(Box::new(secured)),
             Err(error) => Err(self.refused_handshake(&error)),
@@ -142,6 +154,11 @@ impl Account {
 
     fn connection(&self, wire: Box<dyn Wire>) -> Connection {
         Connection::new(wire, self.patience.login, self.patience.command)
+    }
+
+    /// The host as names are resolved: an IPv6 address without its brackets.
+    fn host(&self) -> &str {
+        self.settings.host.trim_matches(['[', ']'])
     }
 
     fn security(&self) -> &'static str {

@@ -29,8 +29,8 @@ impl Failure {
     /// Whether the server asks for patience with the account, whatever the command was.
     pub(super) fn is_throttle(&self) -> bool {
         match self {
-            Self::No(text) | Self::Bad(text) => asks_for_patience(text),
-            Self::Lost(_) | Self::Final(_) => false,
+            Self::No(text) | Self::Bad(text) | Self::Lost(text) => asks_for_patience(text),
+            Self::Final(_) => false,
         }
     }
 
@@ -88,16 +88,18 @@ pub(super) fn said(text: Option<&str>) -> String {
     }
 }
 
-/// RFC 5530 codes and the words of providers for "too much at once".
+/// RFC 5530 codes and the words of providers for "too much at once": Microsoft 365 answers BAD, Gmail also says goodbye with
+/// "Account exceeded command or bandwidth limits".
 fn asks_for_patience(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["[limit]", "[inuse]", "throttl", "backoff time", "too many simultaneous"].iter().any(|word| text.contains(word))
+    ["[limit]", "[inuse]", "throttl", "backoff time", "too many simultaneous", "bandwidth"].iter().any(|word| text.contains(word))
 }
 
-/// RFC 5530 `UNAVAILABLE`, and Exchange's words while a mailbox is being moved.
+/// RFC 5530 `UNAVAILABLE`, and Exchange's words while a mailbox is being moved. Not "try again", which servers also say of
+/// a wrong password: trying that again locks the account.
 fn is_temporary(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["[unavailable]", "server unavailable", "not connected", "temporar", "try again"].iter().any(|word| text.contains(word))
+    ["[unavailable]", "server unavailable", "authenticated but not connected"].iter().any(|word| text.contains(word))
 }
 
 fn suggested_pause(text: &str) -> Option<Duration> {
@@ -122,6 +124,7 @@ mod tests {
         let failure = Failure::No("[UNAVAILABLE] UID FETCH Server error while fetching messages".into());
         assert!(failure.may_pass());
         assert!(!failure.is_throttle());
+        assert!(!Failure::No("[AUTHENTICATIONFAILED] Invalid password, please try again".into()).may_pass());
         assert!(!Failure::No("[NONEXISTENT] Mailbox does not exist".into()).may_pass());
     }
 

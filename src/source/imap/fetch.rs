@@ -117,8 +117,24 @@ fn broken(mailbox: &Mailbox, why: &str) -> Failure {
     Failure::Final(SourceError::Broken { what: format!("the mailbox {}", mailbox.name), why: why.to_owned() })
 }
 
-/// The UIDs that exist in a window.
-pub(super) async fn search(connection: &mut Connection, window: Window) -> Result<BTreeSet<u32>, Failure> {
+/// The UIDs that exist in a window, by SEARCH, or by FETCH from a server that refuses to search.
+pub(super) async fn existing(connection: &mut Connection, window: Window) -> Result<BTreeSet<u32>, Failure> {
+    match search(connection, window).await {
+        Err(refused @ (Failure::No(_) | Failure::Bad(_))) if !refused.may_pass() => fetch_uids(connection, window).await,
+        searched => searched,
+    }
+}
+
+async fn fetch_uids(connection: &mut Connection, window: Window) -> Result<BTreeSet<u32>, Failure> {
+    let mut found = BTreeSet::new();
+    let fetching = connection.run(Command::new(format!("UID FETCH {window} (UID)")), |answer| {
+        found.extend(message(answer).map(|(uid, _)| uid).filter(|uid| window.contains(*uid)));
+    });
+    fetching.await?;
+    Ok(found)
+}
+
+async fn search(connection: &mut Connection, window: Window) -> Result<BTreeSet<u32>, Failure> {
     let mut found = BTreeSet::new();
     let searching = connection.run(Command::new(format!("UID SEARCH UID {window}")), |answer| {
         if let Response::MailboxData(MailboxDatum::Search(uids)) = answer {

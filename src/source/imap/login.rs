@@ -18,7 +18,8 @@ use crate::source::SourceError;
 pub(super) struct Capabilities(BTreeSet<String>);
 
 impl Capabilities {
-    /// Asks the server. They differ before and after TLS and the login, so they are asked for each time.
+    /// Asks the server. They differ before and after TLS and the login, so they are asked for each time. A server
+    /// that does not want to say offers nothing.
     pub(super) async fn ask(connection: &mut Connection) -> Result<Self, Failure> {
         let mut found = BTreeSet::new();
         let asked = connection.run(Command::new("CAPABILITY"), |answer| {
@@ -26,8 +27,11 @@ impl Capabilities {
                 found.extend(capabilities.iter().map(name));
             }
         });
-        asked.await?;
-        Ok(Self(found))
+        match asked.await {
+            Ok(()) => Ok(Self(found)),
+            Err(Failure::No(_) | Failure::Bad(_)) => Ok(Self::default()),
+            Err(failure @ (Failure::Lost(_) | Failure::Final(_))) => Err(failure),
+        }
     }
 
     /// Whether the server offers something, by its name in capital letters.

@@ -1,16 +1,16 @@
 //! Live mailboxes over IMAP (RFC 3501, 9051).
 //!
-//! An account is read by up to `max_connections` connections, each with one mailbox at a time ([`scan`]). A mailbox is
-//! opened with EXAMINE and read with `BODY.PEEK`, so that nothing changes on the server ([`fetch`]); its messages are sent
-//! in the order of their UIDs, each with the checkpoint `{uid_validity, uid}` that covers it ([`reader`], [`cursor`]).
-//! Nothing counts but a tagged OK to the command that was given ([`command`]): a refusal, a closed connection or an answer
-//! that cannot be understood is a failure with a name ([`failure`]), never "nothing there".
+//! An account is read by up to `max_connections` connections, each with one mailbox at a time (`scan`). A mailbox is
+//! opened with EXAMINE and read with `BODY.PEEK`, so that nothing changes on the server (`fetch`); its messages are sent
+//! in the order of their UIDs, each with the checkpoint `{uid_validity, uid}` that covers it (`reader`, `cursor`).
+//! Nothing counts but a tagged OK to the command that was given (`command`): a refusal, a closed connection or an answer
+//! that cannot be understood is a failure with a name (`failure`), never "nothing there".
 //!
-//! What breaks is tried again after a pause ([`patience`]) and goes on where it was ([`progress`]). A message that
-//! cannot be had is isolated and sent as unreadable ([`alone`]).
+//! What breaks is tried again after a pause (`patience`) and goes on where it was (`progress`). A message that cannot be
+//! had is isolated and sent as unreadable (`alone`).
 //!
 //! Logging: `async_imap` and `imap_proto` write commands and mail into their traces, so whoever sets up the logger must
-//! cap these two targets at `info` or above. This room itself logs no address, no subject and no password.
+//! cap these two targets at `info`. This room itself logs no address, no subject and no password.
 
 mod alone;
 mod check;

@@ -15,7 +15,7 @@ pub struct Patience {
     pub connect: Duration,
     /// Until each answer during the login. Servers slow down a wrong password by 2 to 15 s.
     pub login: Duration,
-    /// Until each later answer: a piece of [`super::fetch::PIECE_BYTES`] over a throttled line (Gmail: 29 kB/s) takes 2.5 min.
+    /// Until each later answer: a piece of 4 MiB over a throttled line (Gmail: 29 kB/s) takes 2.5 min.
     pub answer: Duration,
     /// Until the end of one command, however many answers come. Idle chatter must not hold a run for ever.
     pub command: Duration,

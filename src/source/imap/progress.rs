@@ -8,6 +8,9 @@ use super::cursor::Cursor;
 /// How often a message is asked for alone before it is sent as unreadable. Yahoo refuses some messages one time in three.
 pub(super) const TRIES_ALONE: u32 = 3;
 
+/// Messages in a row that may be given up. More of them are no bad messages: the server gives none to this account now.
+const GIVEN_UP_IN_A_ROW: u32 = 20;
+
 /// How far a mailbox was read. It outlives the connection: where one breaks, the next goes on.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
@@ -23,6 +26,7 @@ pub(super) struct Progress {
     /// The beginning of a large message.
     pub(super) partial: Option<Partial>,
     suspect: Suspect,
+    given_up_in_a_row: u32,
 }
 
 /// Whether the progress bar was told what to expect.
@@ -91,6 +95,17 @@ impl Progress {
         self.suspect.tries >= TRIES_ALONE
     }
 
+    /// A message came: the server does give messages.
+    pub(super) fn arrived(&mut self) {
+        self.given_up_in_a_row = 0;
+    }
+
+    /// Counts a message that is given up, and says whether it is one too many in a row.
+    pub(super) fn gives_nothing(&mut self) -> bool {
+        self.given_up_in_a_row += 1;
+        self.given_up_in_a_row > GIVEN_UP_IN_A_ROW
+    }
+
     /// More of a message came than ever before: the failures at it count anew.
     pub(super) fn clear(&mut self, uid: u32) {
         if self.suspect.uid == uid {
@@ -117,6 +132,15 @@ mod tests {
         assert!((1..TRIES_ALONE).all(|_| !progress.is_given_up(5)));
         assert!(progress.is_given_up(5));
         assert!(!progress.is_given_up(6), "the next message counts for itself");
+    }
+
+    #[test]
+    fn a_server_that_gives_no_message_at_all_is_told_from_bad_messages() {
+        let mut progress = Progress::default();
+        assert!((0..GIVEN_UP_IN_A_ROW).all(|_| !progress.gives_nothing()));
+        progress.arrived();
+        assert!((0..GIVEN_UP_IN_A_ROW).all(|_| !progress.gives_nothing()));
+        assert!(progress.gives_nothing());
     }
 
     #[test]

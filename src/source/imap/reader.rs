@@ -104,7 +104,7 @@ impl Reader<'_> {
         let mut windows = Windows::new(self.progress.next(), examined.uid_next);
         let mut found = usize::MAX;
         while let Some(window) = windows.next(found) {
-            let uids: Vec<u32> = fetch::search(self.connection, window).await?.into_iter().collect();
+            let uids: Vec<u32> = fetch::existing(self.connection, window).await?.into_iter().collect();
             found = uids.len();
             let mut slices = uids.chunks(SLICE).peekable();
             while let Some(slice) = slices.next() {
@@ -120,8 +120,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The messages of a slice that are not known yet, in order. SEARCH says which there are; FETCH may know of more, and
-    /// adds sizes and dates. Where asking for those breaks the connection (Dovecot has to open a file to know its size),
+    /// The messages of a slice that are not known yet, in order. FETCH adds sizes and dates, and messages that SEARCH
+    /// did not name. Where asking for those breaks the connection (Dovecot has to open a file to know its size),
     /// the messages are read without.
     async fn outline(&mut self, slice: &[u32]) -> Result<Vec<Listed>, Failure> {
         let (Some(first), Some(last)) = (slice.first().copied(), slice.last().copied()) else { return Ok(Vec::new()) };
@@ -129,7 +129,11 @@ impl Reader<'_> {
         all.retain(|uid, _| !self.is_known(*uid));
         if !all.is_empty() && last > self.progress.without_outlines_to {
             match fetch::outlines(self.connection, first, last).await {
-                Ok(outlines) => all.extend(outlines),
+                Ok(outlines) => {
+                    let is_new = |uid: &u32| slice.binary_search(uid).is_err() && !self.is_known(*uid);
+                    let wanted: Vec<_> = outlines.into_iter().filter(|(uid, _)| all.contains_key(uid) || is_new(uid)).collect();
+                    all.extend(wanted);
+                }
                 Err(failure @ Failure::Final(_)) => return Err(failure),
                 Err(failure) if failure.is_throttle() => return Err(failure),
                 Err(failure) => {
@@ -139,7 +143,6 @@ impl Reader<'_> {
                     }
                 }
             }
-            all.retain(|uid, _| !self.is_known(*uid));
         }
         Ok(all.into_iter().map(|(uid, outline)| Listed { uid, outline }).collect())
     }
@@ -195,7 +198,7 @@ impl Reader<'_> {
     async fn read_batch(&mut self, batch: &[Listed]) -> Result<(), Failure> {
         let uids: Vec<u32> = batch.iter().map(|one| one.uid).collect();
         let (mut messages, end) = fetch::whole_messages(self.connection, &uids).await;
-        let mut stop = match end {
+        let stop = match end {
             Ok(()) => None,
             Err(failure) if failure.is_lost() || failure.is_throttle() => Some(failure),
             Err(refused) => {
@@ -213,12 +216,11 @@ impl Reader<'_> {
                 None => self.read_alone(*one).await?,
             }
         }
-        if let (Some(failure), Some(last)) = (&stop, uids.last())
-            && failure.is_lost()
-        {
-            self.progress.alone_to = *last;
+        let Some(failure) = stop else { return Ok(()) };
+        if failure.is_lost() {
+            self.progress.alone_to = uids.last().copied().unwrap_or_default();
         }
-        stop.take().map_or(Ok(()), Err)
+        Err(failure)
     }
 
     /// Everything up to `uid` is settled.
@@ -229,6 +231,7 @@ impl Reader<'_> {
     /// Sends a message, with the checkpoint that covers it.
     pub(super) async fn send_message(&mut self, uid: u32, fetched: Fetched) -> Result<(), Failure> {
         self.pass(uid);
+        self.progress.arrived();
         let found = Found {
             position: self.position(uid),
             raw: fetched.raw,

@@ -182,6 +182,7 @@ async fn passwords_of_any_characters_work() {
     let error = refused.error();
     assert!(matches!(error, SourceError::Login { .. }), "{error:?}");
     assert!(!error.to_string().contains("päss-wrong"), "{error}");
+    assert!(!format!("{:?}", bob("päss-wrong")).contains("päss-wrong"));
     let finding = bob("päss-wrong").check().await.pop().unwrap();
     assert_eq!(finding.subject, "source vendors: login");
     assert!(finding.is_refused());
@@ -243,21 +244,26 @@ async fn tls_on_the_wrong_port_is_told_apart() {
 }
 
 #[tokio::test]
-async fn one_file_that_the_server_cannot_read_is_one_unreadable_message() {
-    // With known sizes the connection breaks over the messages, without over the sizes: Dovecot has to open the file.
-    for size in ["", ",S=2000,W=2000"] {
+async fn files_that_the_server_cannot_read_are_unreadable_and_all_others_arrive() {
+    // With sizes in their names the connection breaks over the messages, without over the sizes: Dovecot opens the file.
+    for (suffix, locked) in [("", vec![13]), (",S=2000,W=2000", vec![13]), (",S=2000,W=2000", vec![1, 13, 14, 30])] {
         let mut dovecot = Dovecot::start();
         let memory = Memory::default();
-        let files: Vec<_> = (1..=30).map(|number| dovecot.deliver("alice", "INBOX", &mail(number))).collect();
-        let file = files[12].with_file_name(format!("{}{size}", files[12].file_name().unwrap().to_str().unwrap()));
-        std::fs::rename(&files[12], &file).unwrap();
-        dovecot.lock_up(&file);
+        for uid in 1..=30 {
+            let delivered = dovecot.deliver("alice", "INBOX", &mail(uid));
+            if locked.contains(&uid) {
+                let file = delivered.with_file_name(format!("{}{suffix}", delivered.file_name().unwrap().to_str().unwrap()));
+                std::fs::rename(&delivered, &file).unwrap();
+                dovecot.lock_up(&file);
+            }
+        }
         let seen = scan(&alice(&dovecot), &memory).await;
         assert!(matches!(seen.end, Some(Ok(()))) && seen.failed.is_empty(), "{:?} {:?}", seen.end, seen.failed);
-        assert_eq!(seen.unreadable.len(), 1, "{:?}", seen.unreadable);
-        assert!(seen.unreadable[0].0.place.ends_with("/0000000013"), "{:?}", seen.unreadable);
-        assert!(seen.unreadable[0].1.contains("3 connections broke"), "{:?}", seen.unreadable);
-        let others: Vec<u32> = (1..=30).filter(|uid| *uid != 13).collect();
+        let unreadable: Vec<&str> = seen.unreadable.iter().map(|(position, _)| position.place.as_str()).collect();
+        assert_eq!(unreadable.len(), locked.len(), "{unreadable:?}");
+        assert!(locked.iter().zip(&unreadable).all(|(uid, place)| place.ends_with(&format!("/{uid:010}"))), "{unreadable:?}");
+        assert!(seen.unreadable.iter().all(|(_, reason)| reason.contains("3 connections broke")), "{:?}", seen.unreadable);
+        let others: Vec<u32> = (1..=30).filter(|uid| !locked.contains(uid)).collect();
         assert_eq!(seen.uids("INBOX"), others);
         assert!(others.iter().zip(&seen.messages).all(|(number, found)| found.raw == mail(*number)));
         assert_eq!(scan(&alice(&dovecot), &memory).await.messages.len(), 0);

@@ -112,6 +112,18 @@ async fn a_completion_without_an_answer_is_unknown_and_looked_up_by_the_file() {
 }
 
 #[tokio::test]
+async fn a_share_that_shows_late_is_not_taken_for_an_absence() {
+    let (slack, destination, channel) = opened().await;
+    slack.world().shares_show_after = 2;
+    let post = file("plan.pdf", b"x");
+    let handle = destination.prepare(&post).await.unwrap();
+    slack.world().faults.on_next(COMPLETE, Fault::HangUp(When::After));
+    destination.post(&channel, None, &post, &handle).await.unwrap_err();
+    let found = destination.lookup(&channel, None, &post.key, &attempt(&handle)).await.unwrap();
+    assert!(found.is_some());
+}
+
+#[tokio::test]
 async fn an_upload_is_completed_once() {
     let (slack, destination, channel) = opened().await;
     let post = file("plan.pdf", b"x");

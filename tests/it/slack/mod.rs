@@ -2,6 +2,7 @@
 
 mod channels;
 mod check;
+mod fake;
 mod files;
 mod lookup;
 mod posts;
@@ -69,6 +70,7 @@ async fn send(
     post: &Post,
 ) -> Result<Receipt, Failure> {
     let handle = destination.prepare(post).await?;
+    destination.turn(channel).await;
     destination.post(channel, root, post, &handle).await
 }
 

@@ -13,6 +13,7 @@ mod world;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
@@ -32,7 +33,8 @@ pub(crate) use self::world::{Call, Channel, World};
 pub(crate) struct FakeSlack {
     address: SocketAddr,
     world: Arc<Mutex<World>>,
-    _stop: oneshot::Sender<()>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl FakeSlack {
@@ -44,7 +46,7 @@ impl FakeSlack {
         let world = Arc::new(Mutex::new(World::new(format!("http://{address}/upload/"))));
         let (stop, stopped) = oneshot::channel();
         let app = Router::new().fallback(serve).layer(DefaultBodyLimit::disable()).with_state(Arc::clone(&world));
-        std::thread::spawn(move || {
+        let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
@@ -54,7 +56,7 @@ impl FakeSlack {
                 }
             });
         });
-        Self { address, world, _stop: stop }
+        Self { address, world, stop: Some(stop), thread: Some(thread) }
     }
 
     /// Where its API is.
@@ -81,6 +83,14 @@ impl FakeSlack {
     /// A destination that posts to it.
     pub(crate) fn destination(&self) -> SlackDestination {
         SlackDestination::new(DestinationName::new("slack"), self.settings()).unwrap()
+    }
+}
+
+/// When it is gone, it is gone: nothing is answered any more.
+impl Drop for FakeSlack {
+    fn drop(&mut self) {
+        self.stop.take();
+        drop(self.thread.take().map(JoinHandle::join));
     }
 }
 
