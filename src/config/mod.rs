@@ -1,5 +1,5 @@
-//! The configuration: as written (a [`Table`] for each table of the file) → as checked ([`Config`]). All complaints at once,
-//! each with its line, its key path and what to do. One file a concern: [`party`], [`source`], [`destination`], [`secret`].
+//! The configuration: as written (a `Table` for each table of the file) → as checked ([`Config`]). All complaints at once,
+//! each with its line, its key path and what to do. One file a concern: party, source, destination, secret.
 
 mod complaint;
 mod destination;
