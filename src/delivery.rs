@@ -136,3 +136,12 @@ impl fmt::Display for Reason {
         write!(f, "{}: {}", self.gate, self.text)
     }
 }
+
+/// Who opened a partner's channel, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The person, as `--by` names them.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}

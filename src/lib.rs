@@ -54,5 +54,6 @@ pub mod ledger;
 pub mod mail;
 pub mod policy;
 pub mod position;
+pub mod report;
 pub mod source;
 pub mod vault;

@@ -1,15 +1,25 @@
 //! The command tree: one file a command, each with its arguments, one function, and what it prints.
 
+mod approve;
+mod backfill;
 mod check;
+mod held;
 mod init;
 mod inspect;
+mod plan;
+mod progress;
+mod release;
 mod screen;
+mod session;
+mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
+use self::progress::Progress;
 pub use self::screen::Screen;
 
 /// Moves work with outside partners out of e-mail and into shared channels, each message exactly once.
@@ -37,6 +47,12 @@ pub struct Common {
 enum Command {
     Init(init::Args),
     Check(check::Args),
+    Plan(plan::Args),
+    Backfill(backfill::Args),
+    Status(status::Args),
+    Held(held::Args),
+    Release(release::Args),
+    Approve(approve::Args),
     Inspect(inspect::Args),
 }
 
@@ -55,9 +71,16 @@ pub enum Outcome {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let screen = Screen::new(cli.common.json);
+    log();
     let result = match &cli.command {
         Command::Init(args) => init::run(args, &cli.common, &screen),
         Command::Check(args) => check::run(args, &cli.common, &screen),
+        Command::Plan(args) => plan::run(args, &cli.common, &screen),
+        Command::Backfill(args) => backfill::run(args, &cli.common, &screen),
+        Command::Status(args) => status::run(args, &cli.common, &screen),
+        Command::Held(args) => held::run(args, &cli.common, &screen),
+        Command::Release(args) => release::run(args, &cli.common, &screen),
+        Command::Approve(args) => approve::run(args, &cli.common, &screen),
         Command::Inspect(args) => inspect::run(args, &cli.common, &screen),
     };
     match result {
@@ -69,4 +92,12 @@ pub fn main() -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// Logs go to standard error: warnings, or what `MAILFERRY_LOG` asks for. async-imap writes passwords and whole messages
+/// into its own logs, so these stay shut whatever is asked.
+fn log() {
+    let wanted = std::env::var("MAILFERRY_LOG").unwrap_or_else(|_| "warn".to_owned());
+    let filter = EnvFilter::new(format!("{wanted},async_imap=off,imap_proto=off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }

@@ -8,6 +8,7 @@
 //!   taken effect: [`Failure::Unknown`] where it may, every other only where it certainly has not.
 
 pub mod archive;
+mod http;
 mod pace;
 pub mod post;
 pub mod slack;
@@ -127,6 +128,10 @@ pub trait Destination: Send + Sync {
     /// Does what can be done of a post without anybody seeing it (uploading a file's bytes). After it returns, the
     /// handle finds the post again. Repeating it has no effect that anybody can see.
     async fn prepare(&self, post: &Post) -> Result<Handle, Failure>;
+
+    /// Waits until the pace lets a post go to this channel, and takes that turn. The engine calls it right before it
+    /// records an attempt, so that the time of an attempt is the time of its call.
+    async fn turn(&self, _channel: &ChannelId) {}
 
     /// Posts. `root` is the receipt of the thread's first post in this channel; `None` starts a thread. After it
     /// returns `Ok`, the post stands in the channel, whole.

@@ -2,12 +2,12 @@
 
 pub mod gate;
 mod partner;
+mod provider;
 mod route;
 
-pub use self::partner::{Directory, DirectoryError, Organisation, Partner, Party, Trust};
-pub use self::route::{Route, route};
+pub use self::partner::{Claimant, Directory, DirectoryError, Organisation, Partner, Party, Trust};
+pub use self::route::{Route, route, route_of};
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The rules of the `[policy]` table, and what belongs to them.
@@ -47,13 +47,4 @@ pub enum UnverifiedSenders {
     Allow,
     /// It waits for a person.
     Hold,
-}
-
-/// Who opened a partner's channel, and when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approval {
-    /// The person, as `--by` names them.
-    pub by: String,
-    /// When.
-    pub at: DateTime<Utc>,
 }

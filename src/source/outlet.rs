@@ -73,3 +73,36 @@ fn weight(scanned: &Scanned) -> u32 {
         Scanned::Expected { .. } | Scanned::Unreadable { .. } | Scanned::MailboxDone { .. } | Scanned::MailboxFailed { .. } => 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::position::Position;
+
+    fn unreadable(number: usize) -> Scanned {
+        let position = Position { source: SourceName::new("s"), mailbox: "m".into(), place: number.to_string() };
+        Scanned::Unreadable { position, reason: "test".into(), checkpoint: None }
+    }
+
+    #[tokio::test]
+    async fn a_full_pipe_waits_until_something_is_taken_out() {
+        let (outlets, mut inlet) = outlet();
+        let outlet = outlets(SourceName::new("s"));
+        for number in 0..MAX_ITEMS_IN_FLIGHT {
+            outlet.send(unreadable(number)).await.unwrap();
+        }
+        let mut waiting = Box::pin(outlet.send(unreadable(MAX_ITEMS_IN_FLIGHT)));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        assert!(inlet.recv().await.is_some());
+        assert_eq!(waiting.await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn who_sends_to_nobody_is_told() {
+        let (outlets, inlet) = outlet();
+        drop(inlet);
+        assert_eq!(outlets(SourceName::new("s")).send(unreadable(0)).await, Err(Closed));
+    }
+}

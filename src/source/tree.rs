@@ -45,8 +45,8 @@ impl Closed {
 }
 
 /// The directories of a tree, each before those in it. Links to files are followed, links to directories are not: so
-/// there is no loop, and nothing is met twice. Hidden files are never mail; hidden directories may be (Maildir++ names
-/// its folders `.Sent`).
+/// there is no loop, and nothing is met twice. What is hidden is left out, but for the folders of Maildir++, which are
+/// named like `.Sent`.
 #[derive(Debug)]
 pub(super) struct Tree {
     waiting: Vec<PathBuf>,
@@ -80,15 +80,16 @@ pub(super) fn unique_name(file_name: &str) -> &str {
 
 /// Lists a directory: it, and the directories in it.
 fn list(path: &Path) -> io::Result<(Directory, Vec<PathBuf>)> {
-    let is_maildir = path.join("cur").is_dir() || path.join("new").is_dir();
+    let is_maildir = has_maildir_layout(path);
     let (mut files, mut inner) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         let name = entry.file_name();
         if entry.file_type()?.is_dir() {
             let own = is_maildir && ["cur", "new", "tmp"].iter().any(|own| name == *own);
-            inner.extend((!own).then(|| entry.path()));
-        } else if !is_maildir && is_mail_name(&entry) && entry.path().is_file() {
+            let hidden = is_hidden(&entry) && !is_maildir && !has_maildir_layout(&entry.path());
+            inner.extend((!own && !hidden).then(|| entry.path()));
+        } else if !is_maildir && !is_hidden(&entry) && entry.path().is_file() {
             files.push(entry.path());
         }
     }
@@ -113,7 +114,7 @@ pub(super) fn messages(folder: &Path) -> io::Result<Vec<PathBuf>> {
         };
         for entry in listed {
             let entry = entry?;
-            if is_mail_name(&entry) && !entry.file_type()?.is_dir() {
+            if !is_hidden(&entry) && !entry.file_type()?.is_dir() {
                 files.push(entry.path());
             }
         }
@@ -129,6 +130,10 @@ pub(super) fn name_of(file: &Path) -> String {
     unique_name(&name).to_owned()
 }
 
-fn is_mail_name(entry: &fs::DirEntry) -> bool {
-    !entry.file_name().as_encoded_bytes().starts_with(b".")
+fn has_maildir_layout(path: &Path) -> bool {
+    path.join("cur").is_dir() || path.join("new").is_dir()
+}
+
+fn is_hidden(entry: &fs::DirEntry) -> bool {
+    entry.file_name().as_encoded_bytes().starts_with(b".")
 }

@@ -392,6 +392,8 @@ mod any_path {
         shelf.put("x/d/new/8", mail("four"));
         shelf.put("x/d/tmp/7", mail("never"));
         shelf.put("x/e/.hidden", "never");
+        shelf.put("x/.git/HEAD", "never");
+        shelf.put("x/.Sent/cur/6", mail("zero"));
         assert_eq!(subjects(&shelf, "x/a.txt"), ["x/a.txt#0 one", "x/a.txt#1 two"]);
         assert_eq!(
             subjects(&shelf, "x"),
@@ -400,6 +402,7 @@ mod any_path {
                 "x/a.txt#1 two",
                 "x/b.mbox#0 three",
                 "x/c.pst: it is an Outlook data file (PST or OST); convert it to mbox first, for instance with readpst",
+                "x/.Sent/cur/6#0 zero",
                 "x/d/new/8#0 four",
                 "x/d/cur/9:2,S#0 five",
             ]
@@ -420,5 +423,39 @@ mod any_path {
     fn a_path_that_does_not_exist_is_an_error() {
         let shelf = Shelf::default();
         assert!(matches!(read::open(&shelf.path("nowhere")), Err(SourceError::Missing { .. })));
+    }
+}
+
+mod samples {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn root() -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    }
+
+    #[test]
+    fn the_sample_mailboxes_are_read_without_a_doubt() {
+        let (shelf, base) = (Shelf::default(), root().join("config"));
+        let mbox = MboxSource::new(name(), base.join("../samples/mailboxes/history.mbox"), base.clone());
+        let maildir = MaildirSource::new(name(), base.join("../samples/mailboxes/maildir"), base.clone());
+        let eml = EmlSource::new(name(), base.join("../samples/mailboxes/eml"), base);
+        let runs = [shelf.run(&mbox), shelf.run(&maildir), shelf.run(&eml)];
+        assert_eq!(runs.each_ref().map(|run| run.messages().count()), [30, 13, 12]);
+        assert!(runs.iter().all(|run| run.places().len() == run.messages().count() && run.failures().is_empty()));
+        assert!(runs.iter().flat_map(|run| run.messages()).all(|found| found.notes.is_empty()));
+        let sent = runs[1].messages().filter(|found| found.position.mailbox == "../samples/mailboxes/maildir/.Sent");
+        assert_eq!(sent.map(|found| found.sent).collect::<Vec<_>>(), [Sent::Yes; 5]);
+    }
+
+    #[test]
+    fn the_demonstration_names_mail_that_is_there() {
+        let demo: toml::Value = toml::from_str(&std::fs::read_to_string(root().join("config/demo.toml")).unwrap()).unwrap();
+        let sources = demo["source"].as_array().unwrap();
+        assert_eq!(sources.len(), 3);
+        for source in sources {
+            assert!(root().join("config").join(Path::new(source["path"].as_str().unwrap())).exists());
+        }
     }
 }

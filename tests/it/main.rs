@@ -3,13 +3,28 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "tests stop at the first surprise"
 )]
 
+mod archive;
+mod archive_page;
 mod archives;
+mod backfill;
+mod check;
+mod configuration;
+mod example;
+mod ferry;
+mod gates;
+mod imap;
+mod ledger;
 mod mbox;
 mod parsing;
 mod support;
 mod threads;
+mod policy;
+mod slack;
+mod support;
+mod tidy;

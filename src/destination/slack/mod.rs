@@ -1,18 +1,51 @@
-//! Slack.
+//! Slack: channels and threads of a workspace, over its Web API.
+//!
+//! - A text is one message; its metadata carry the delivery key, by which a lookup finds it again. A file is uploaded
+//!   beforehand and shared into the thread of its message; it is found again by its id.
+//! - Slack has no key that makes a repeated post harmless, and cannot date a post back. So nothing is sent twice in here,
+//!   and the date stands in the heading.
+//! - A call goes through `api`, which says what an answer means by the one table in `errors`.
+
+mod api;
+mod channels;
+mod check;
+mod errors;
+mod files;
+mod heading;
+mod lookup;
+mod message;
+mod method;
+mod tempo;
+mod text;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::Deserialize;
 
-use super::{ChannelSpec, Destination, EmptyFiles, Failure, Limits, Post};
+use super::post::Content;
+use super::{ChannelSpec, Destination, EmptyFiles, Failure, Limits, Pace, Post};
 use crate::delivery::{Attempt, ChannelId, DeliveryKey, DestinationName, Handle, Receipt};
 use crate::finding::Finding;
+
+use self::api::{Api, Trouble};
+use self::channels::Channels;
+use self::message::{Message, TEXT_MAX_CHARS};
+use self::method::Method;
+
+/// The text of one post, heading included: Slack recommends at most 4,000 characters, and escaping needs room.
+const TEXT_CHARS: usize = 3_500;
+/// Slack's largest file.
+const FILE_MAX_BYTES: u64 = 1_000_000_000;
 
 /// A destination of kind `slack`.
 #[derive(Debug)]
 pub struct SlackDestination {
     name: DestinationName,
     settings: SlackSettings,
+    api: Api,
+    channels: Channels,
+    pace: Pace,
 }
 
 impl SlackDestination {
@@ -21,7 +54,49 @@ impl SlackDestination {
     /// # Errors
     /// When it cannot be set up on this machine.
     pub fn new(name: DestinationName, settings: SlackSettings) -> Result<Self, Failure> {
-        Ok(Self { name, settings })
+        let api = Api::new(&settings)?;
+        let pace = Pace::new(settings.posts_per_second, settings.workspace_posts_per_minute);
+        Ok(Self { name, settings, api, channels: Channels::default(), pace })
+    }
+
+    async fn post_message(&self, channel: &ChannelId, root: Option<&Receipt>, message: &Message) -> Result<Receipt, Failure> {
+        #[derive(Deserialize)]
+        struct Posted {
+            ts: String,
+        }
+        let length = message.text.chars().count();
+        if length > TEXT_MAX_CHARS {
+            return Err(Failure::Refused(format!("the text has {length} characters; slack cuts it at {TEXT_MAX_CHARS}")));
+        }
+        let mut fields = vec![
+            ("channel", channel.as_str()),
+            ("text", &message.text),
+            ("blocks", &message.blocks),
+            ("metadata", &message.metadata),
+            ("mrkdwn", "false"),
+            ("unfurl_links", "false"),
+            ("unfurl_media", "false"),
+        ];
+        fields.extend(root.map(|root| ("thread_ts", root.id.as_str())));
+        let answer = self.api.call::<Posted>(Method::ChatPostMessage, &fields).await?;
+        let receipt = Receipt { id: answer.body.ts };
+        if receipt.id.is_empty() {
+            return Err(Trouble::incomplete(Method::ChatPostMessage, "the answer has no ts").into());
+        }
+        if answer.warnings.iter().any(|warning| warning == "message_truncated") {
+            return Err(self.take_back(channel, &receipt).await);
+        }
+        Ok(receipt)
+    }
+
+    /// Takes back a post that Slack cut: a post that does not stand whole does not count, so it must not stand at all.
+    async fn take_back(&self, channel: &ChannelId, receipt: &Receipt) -> Failure {
+        let fields = [("channel", channel.as_str()), ("ts", receipt.id.as_str())];
+        let what = match self.api.call::<serde_json::Value>(Method::ChatDelete, &fields).await {
+            Ok(_) => "the post was taken back".to_owned(),
+            Err(trouble) => format!("the cut post {} stands and has to be deleted: {}", receipt.id, Failure::from(trouble)),
+        };
+        Failure::Refused(format!("slack cut the text (message_truncated); {what}"))
     }
 }
 
@@ -32,49 +107,74 @@ impl Destination for SlackDestination {
     }
 
     fn limits(&self) -> Limits {
+        let rate = |rate: f64| (rate > 0.0).then_some(rate);
         Limits {
-            text_chars: 3_500,
-            file_bytes: 1_000_000_000,
+            text_chars: TEXT_CHARS,
+            file_bytes: FILE_MAX_BYTES,
             empty_files: EmptyFiles::Refused,
-            posts_per_second: None,
-            workspace_posts_per_minute: None,
+            posts_per_second: rate(self.settings.posts_per_second),
+            workspace_posts_per_minute: rate(self.settings.workspace_posts_per_minute),
         }
     }
 
     fn settle_time(&self) -> Duration {
-        Duration::ZERO
+        self.settings.settle
     }
 
-    async fn check(&self, _channels: &[ChannelSpec]) -> Vec<Finding> {
-        vec![Finding::fine("", format!("{:?}", self.settings))]
+    async fn check(&self, channels: &[ChannelSpec]) -> Vec<Finding> {
+        check::check(&self.api, &format!("destination {}", self.name), channels).await
     }
 
     async fn open(&self, channel: &ChannelSpec) -> Result<ChannelId, Failure> {
-        Ok(ChannelId::new(channel.name.as_str()))
+        self.channels.open(&self.api, channel).await
     }
 
-    async fn prepare(&self, _post: &Post) -> Result<Handle, Failure> {
-        Ok(Handle::new(""))
+    async fn prepare(&self, post: &Post) -> Result<Handle, Failure> {
+        match &post.content {
+            Content::Text { .. } => Ok(Handle::new("")),
+            Content::File { bytes, .. } if bytes.is_empty() => Err(Failure::Refused("slack takes no empty file".to_owned())),
+            Content::File { name, bytes, .. } => files::upload(&self.api, name, bytes).await,
+        }
     }
 
-    async fn post(
-        &self,
-        _channel: &ChannelId,
-        _root: Option<&Receipt>,
-        _post: &Post,
-        _handle: &Handle,
-    ) -> Result<Receipt, Failure> {
-        Err(Failure::Refused("not written".into()))
+    async fn turn(&self, channel: &ChannelId) {
+        self.pace.wait(channel).await;
+    }
+
+    async fn post(&self, channel: &ChannelId, root: Option<&Receipt>, post: &Post, handle: &Handle) -> Result<Receipt, Failure> {
+        let outcome = match &post.content {
+            Content::Text { text, number, of } => self.post_message(channel, root, &Message::new(post, text, *number, *of)).await,
+            Content::File { name, .. } => files::share(&self.api, channel, root, name, handle, self.settings.settle).await,
+        };
+        match outcome {
+            Ok(receipt) => {
+                self.channels.trust(channel);
+                Ok(receipt)
+            }
+            Err(Failure::Wait(pause)) => {
+                self.pace.hold_back(pause);
+                Err(Failure::Wait(pause))
+            }
+            Err(failure) => Err(self.channels.heed(channel, failure).await),
+        }
     }
 
     async fn lookup(
         &self,
-        _channel: &ChannelId,
-        _root: Option<&Receipt>,
-        _key: &DeliveryKey,
-        _attempt: &Attempt,
+        channel: &ChannelId,
+        root: Option<&Receipt>,
+        key: &DeliveryKey,
+        attempt: &Attempt,
     ) -> Result<Option<Receipt>, Failure> {
-        Ok(None)
+        let outcome = if attempt.handle.as_str().is_empty() {
+            lookup::text(&self.api, channel, root, key, attempt).await
+        } else {
+            lookup::file(&self.api, channel, attempt, self.settings.settle).await
+        };
+        match outcome {
+            Ok(found) => Ok(found),
+            Err(failure) => Err(self.channels.heed(channel, failure).await),
+        }
     }
 
     async fn publish(&self) -> Result<(), Failure> {

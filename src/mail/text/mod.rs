@@ -1,4 +1,31 @@
 //! What a reader sees of a message: the author's own new text, and what is hidden from it.
+//!
+//! A straight line: the best part is picked, HTML becomes lines that know where they stood, each line gets a kind, and the
+//! kinds decide what is shown. Nothing is thrown away: what is not shown is in `hidden`, in order.
+
+mod attribution;
+mod clean;
+mod headers;
+mod html;
+mod line;
+mod notice;
+mod notices;
+mod outline;
+mod part;
+mod pattern;
+mod phrases;
+mod signature;
+mod trim;
+mod verbatim;
+
+use self::line::Line;
+use self::part::Part;
+use self::trim::History;
+
+/// A body is read up to so many bytes: a book has one million.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// And up to so many lines.
+const MAX_LINES: usize = 100_000;
 
 /// The text parts of a message, decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,5 +50,39 @@ pub struct Reading {
 /// Reads a body: picks the best part, turns HTML into text, hides quoted history and signatures. Never fails; a body
 /// beyond the bounds is cut, and a note says so.
 pub fn read(body: &Body) -> Reading {
-    Reading { text: body.plain.clone().unwrap_or_default(), ..Reading::default() }
+    read_under("", body)
+}
+
+/// The same, for a message with this subject: where it says that the message passes another one on (`FW: …`, `WG: …`), the
+/// message below is what the reader wants, and is shown although it looks like history.
+pub fn read_under(subject: &str, body: &Body) -> Reading {
+    let mut notes = Vec::new();
+    let mut lines = match part::best(body) {
+        Part::Plain(plain) => plain_lines(plain, &mut notes),
+        Part::Html(source) => html::lines(within_bounds(source, &mut notes), &mut notes),
+        Part::Nothing => Vec::new(),
+    };
+    if lines.len() > MAX_LINES {
+        lines.truncate(MAX_LINES);
+        notes.push(format!("text cut after {MAX_LINES} lines"));
+    }
+    let history = if part::passes_on(subject) { History::Shown } else { History::Hidden };
+    let shown = trim::shown(&lines, history);
+    let side = |wanted: bool| {
+        let chosen = lines.iter().zip(&shown).filter(move |&(line, &shown)| shown == wanted || line.is_blank());
+        clean::join(chosen.map(|(line, _)| line.text.as_str()))
+    };
+    Reading { text: side(true), hidden: side(false), notes }
+}
+
+fn plain_lines(plain: &str, notes: &mut Vec<String>) -> Vec<Line> {
+    clean::characters(within_bounds(plain, notes)).lines().map(Line::plain).collect()
+}
+
+fn within_bounds<'a>(text: &'a str, notes: &mut Vec<String>) -> &'a str {
+    if text.len() <= MAX_BYTES {
+        return text;
+    }
+    notes.push(format!("text of {} bytes cut after {MAX_BYTES}", text.len()));
+    text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or_default()
 }

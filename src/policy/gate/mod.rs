@@ -1,10 +1,27 @@
 //! The chain of gates: one question each that a message must pass before it is said in a channel.
+//!
+//! | gate | asks | lifted by |
+//! |---|---|---|
+//! | `approval` | has someone opened the partner's channel? | `mailferry approve` |
+//! | `nda` | is there an NDA, where the rules want one? | nobody |
+//! | `audience` | does somebody of the partner stand on the message? | nobody |
+//! | `authenticity` | is it from whom it says, where the source wants that? | `mailferry release` |
+//!
+//! [`carriage`] asks the same of an attachment; what it does not let pass is named in the text.
+
+mod approval;
+mod attachments;
+mod audience;
+mod authenticity;
+mod nda;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Approval, Directory, Partner, Rules, UnverifiedSenders};
-use crate::delivery::Reason;
+use super::{Directory, Partner, Rules, UnverifiedSenders};
+use crate::delivery::{Approval, Reason};
 use crate::mail::Message;
+
+pub use self::attachments::{Carriage, carriage};
 
 /// What a gate says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,11 +59,18 @@ pub struct Case<'a> {
 }
 
 /// What can be asked without the message: whether anything at all may be said in the partner's channel.
-pub fn judge_partner(_rules: &Rules, _partner: &Partner, _approval: Option<&Approval>) -> Verdict {
-    Verdict::Pass
+pub fn judge_partner(rules: &Rules, partner: &Partner, approval: Option<&Approval>) -> Verdict {
+    first_objection([approval::judge(rules, partner, approval), nda::judge(rules, partner)])
 }
 
-/// What the message itself has to pass. `released` names the gates whose hold a person has lifted for this message.
-pub fn judge(_case: &Case<'_>, _released: &[String]) -> Verdict {
-    Verdict::Pass
+/// What the message itself has to pass. `released` names the gates whose hold a person has lifted for this message; the
+/// audience is asked for all the same.
+pub fn judge(case: &Case<'_>, released: &[String]) -> Verdict {
+    let authenticity =
+        if released.iter().any(|gate| gate == authenticity::NAME) { Verdict::Pass } else { authenticity::judge(case) };
+    first_objection([audience::judge(case), authenticity])
+}
+
+fn first_objection<const N: usize>(verdicts: [Verdict; N]) -> Verdict {
+    verdicts.into_iter().find(|verdict| *verdict != Verdict::Pass).unwrap_or(Verdict::Pass)
 }

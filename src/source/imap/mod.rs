@@ -1,4 +1,32 @@
 //! Live mailboxes over IMAP (RFC 3501, 9051).
+//!
+//! An account is read by up to `max_connections` connections, each with one mailbox at a time (`scan`). A mailbox is
+//! opened with EXAMINE and read with `BODY.PEEK`, so that nothing changes on the server (`fetch`); its messages are sent
+//! in the order of their UIDs, each with the checkpoint `{uid_validity, uid}` that covers it (`reader`, `cursor`).
+//! Nothing counts but a tagged OK to the command that was given (`command`): a refusal, a closed connection or an answer
+//! that cannot be understood is a failure with a name (`failure`), never "nothing there".
+//!
+//! What breaks is tried again after a pause (`patience`) and goes on where it was (`progress`). A message that cannot be
+//! had is isolated and sent as unreadable (`alone`).
+//!
+//! Logging: `async_imap` and `imap_proto` write commands and mail into their traces, so whoever sets up the logger must
+//! cap these two targets at `info`. This room itself logs no address, no subject and no password.
+
+mod alone;
+mod check;
+mod command;
+mod connect;
+mod cursor;
+mod failure;
+mod fetch;
+mod login;
+mod mailboxes;
+mod names;
+mod patience;
+mod progress;
+mod reader;
+mod scan;
+mod tls;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,9 +34,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+use self::connect::Account;
 use super::{Known, Outlet, Source, SourceError};
 use crate::finding::Finding;
 use crate::position::SourceName;
+
+pub use self::patience::Patience;
 
 /// How the connection is secured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,12 +78,19 @@ pub struct ImapSettings {
 pub struct ImapSource {
     name: SourceName,
     settings: ImapSettings,
+    patience: Patience,
 }
 
 impl ImapSource {
     /// A source with checked settings. Nothing is connected yet.
     pub fn new(name: SourceName, settings: ImapSettings) -> Self {
-        Self { name, settings }
+        Self { name, settings, patience: Patience::default() }
+    }
+
+    /// The same with another patience than the usual one.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 }
 
@@ -63,10 +101,11 @@ impl Source for ImapSource {
     }
 
     async fn check(&self) -> Vec<Finding> {
-        vec![Finding::fine(&self.settings.host, "")]
+        check::check(&self.name, &self.settings, self.patience).await
     }
 
-    async fn scan(&self, _known: Arc<dyn Known>, _outlet: Outlet) -> Result<(), SourceError> {
-        Ok(())
+    async fn scan(&self, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError> {
+        let account = Account::new(self.settings.clone(), self.patience).await?;
+        scan::scan(self.name.clone(), account, known, outlet).await
     }
 }

@@ -1,3 +1,11 @@
 //! The worlds that the tests run in.
+pub(crate) mod archives;
+pub(crate) mod chromium;
+pub(crate) mod project;
 
 pub(crate) mod shelf;
+
+pub(crate) mod dovecot;
+pub(crate) mod scripted;
+
+pub(crate) mod slack;

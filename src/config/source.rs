@@ -1,0 +1,116 @@
+//! `[[source]]`: where mail comes from.
+
+use std::path::PathBuf;
+
+use toml::de::DeValue;
+
+use super::table::Table;
+use super::{Setting, SourceConfig, SourceKind, name, secret};
+use crate::policy::UnverifiedSenders;
+use crate::policy::gate::Origin;
+use crate::position::SourceName;
+use crate::source::imap::{ImapSettings, Security};
+
+/// Connections at once where the configuration does not say: Gmail allows 15, smaller servers 10 for a user, and people's
+/// own programs want some of them.
+const DEFAULT_MAX_CONNECTIONS: u64 = 4;
+
+/// How senders may be treated whom nobody vouches for.
+pub(super) const UNVERIFIED: &[(&str, UnverifiedSenders)] =
+    &[("allow", UnverifiedSenders::Allow), ("hold", UnverifiedSenders::Hold)];
+
+/// The kinds of sources by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Imap,
+    Mbox,
+    Maildir,
+    Eml,
+    Pst,
+}
+
+const KINDS: &[(&str, Kind)] =
+    &[("imap", Kind::Imap), ("mbox", Kind::Mbox), ("maildir", Kind::Maildir), ("eml", Kind::Eml), ("pst", Kind::Pst)];
+
+/// Reads one `[[source]]`. `unverified` is what `[policy]` says of unverified senders.
+pub(super) fn source(mut table: Table<'_>, unverified: Option<UnverifiedSenders>, setting: &Setting<'_>) -> Option<SourceConfig> {
+    let name = table.required_text("name", "name = \"history\"");
+    let own_unverified = table.choice("unverified_senders", UNVERIFIED);
+    let trusted_servers = table.texts("authserv_ids").unwrap_or_default();
+    if !table.has("kind") {
+        table.missing("kind", "kind = \"imap\", \"mbox\", \"maildir\" or \"eml\"");
+        return None;
+    }
+    let kind = table.choice("kind", KINDS)?;
+    let settings = match kind {
+        Kind::Imap => imap(&mut table, setting).map(SourceKind::Imap),
+        Kind::Mbox => path(&mut table, "mail/*.mbox", setting).map(SourceKind::Mbox),
+        Kind::Maildir => path(&mut table, "Maildir", setting).map(SourceKind::Maildir),
+        Kind::Eml => path(&mut table, "mail/*.eml", setting).map(SourceKind::Eml),
+        Kind::Pst => {
+            return table.not_built_yet("kind", "pst", "export the mailbox as mbox or .eml files and read these");
+        }
+    };
+    table.finish();
+    let by_kind = if kind == Kind::Imap { UnverifiedSenders::Hold } else { UnverifiedSenders::Allow };
+    Some(SourceConfig {
+        name: SourceName::new(name?.value),
+        origin: Origin {
+            sent: false,
+            unverified: own_unverified.or(unverified).unwrap_or(by_kind),
+            trusted_servers: trusted_servers.into_iter().map(|server| server.value.trim().to_lowercase()).collect(),
+        },
+        kind: settings?,
+    })
+}
+
+fn path(table: &mut Table<'_>, example: &str, setting: &Setting<'_>) -> Option<PathBuf> {
+    let given = table.required_text("path", &format!("path = {example:?}"))?;
+    setting.path(&given, table)
+}
+
+fn imap(table: &mut Table<'_>, setting: &Setting<'_>) -> Option<ImapSettings> {
+    const TLS: &[(&str, Security)] =
+        &[("implicit", Security::Implicit), ("starttls", Security::StartTls), ("none", Security::None)];
+    let host = table.required_text("host", "host = \"imap.ourco.example\"");
+    if let Some(host) = &host
+        && let Some(fault) = name::host_fault(&host.value)
+    {
+        table.complaints.add(&host.place, fault);
+    }
+    let security = table.choice("tls", TLS).unwrap_or(Security::Implicit);
+    if security == Security::None && host.as_ref().is_some_and(|host| !name::is_loopback(&host.value)) {
+        let text = "sends the password in the clear, which is for this machine alone: write \"implicit\" or \"starttls\"";
+        table.complaints.add(&table.at("tls"), text);
+    }
+    let default_port = if security == Security::Implicit { 993 } else { 143 };
+    let port = table.integer("port", 1..=u64::from(u16::MAX)).and_then(|port| u16::try_from(port).ok());
+    let ca_file = table.text("ca_file").and_then(|given| setting.path(&given, table));
+    let username = table.required_text("username", "username = \"vendors@ourco.example\"");
+    let password = password(table, setting);
+    let mailboxes = table.texts("mailboxes").unwrap_or_default();
+    let max_connections = table.integer("max_connections", 1..=32).unwrap_or(DEFAULT_MAX_CONNECTIONS);
+    Some(ImapSettings {
+        host: host?.value,
+        port: port.unwrap_or(default_port),
+        security,
+        ca_file,
+        username: username?.value,
+        password: password?,
+        mailboxes: mailboxes.into_iter().map(|mailbox| mailbox.value).collect(),
+        max_connections: usize::try_from(max_connections).ok()?,
+    })
+}
+
+fn password(table: &mut Table<'_>, setting: &Setting<'_>) -> Option<secrecy::SecretString> {
+    match table.take("oauth2") {
+        Some(oauth2) if !matches!(oauth2.value, DeValue::Boolean(false)) => {
+            let text = "is not built yet in this version: use password, with an app password where the provider asks for one";
+            table.complaints.add(&oauth2.place, text);
+            // The password is known, so that only the key that is too much is complained of.
+            table.take("password");
+            None
+        }
+        Some(_) | None => secret::secret(table, "password", "IMAP_PASSWORD", setting),
+    }
+}

@@ -1,0 +1,312 @@
+//! Carries the parts of one message to one channel, each exactly once.
+//!
+//! The order of things is the promise: the intent is flushed, then the call is made, then the outcome is flushed. An
+//! outcome that is unknown is looked up at the destination before anything is sent again, and not before the attempt can
+//! no longer take effect.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::World;
+use super::prepared::Prepared;
+use crate::delivery::{Attempt, ChannelId, Handle, Part, Reason, Receipt};
+use crate::destination::{ChannelSpec, Destination, Failure, Post};
+use crate::ledger::{Crossing, CrossingId, Delivery, Event, LedgerError, Status};
+use crate::mail::ThreadId;
+
+/// Tries of a call whose trouble may pass, before the channel is left for the next run: with the pauses below, about
+/// two minutes.
+const MAX_TRIES: u32 = 8;
+
+/// The first pause between tries; each is twice the one before, up to [`MAX_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause between tries.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// What is left of a crossing after it was carried.
+pub(super) enum Left {
+    /// Every part stands in the channel.
+    Nothing,
+    /// A part waits for a person.
+    Waiting(Reason),
+    /// A part may or may not be there, and that could not be found out.
+    InDoubt(String),
+}
+
+/// Why a lane goes no further.
+pub(super) enum Halt {
+    /// Somebody asked to stop.
+    Stopped,
+    /// The channel or the destination is in trouble; other lanes go on.
+    Failed(String),
+    /// The ledger or the vault is in trouble: nothing goes on.
+    Broken(anyhow::Error),
+}
+
+impl From<LedgerError> for Halt {
+    fn from(error: LedgerError) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl From<anyhow::Error> for Halt {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// Carries messages to one channel.
+pub(super) struct Courier {
+    world: Arc<World>,
+    destination: Arc<dyn Destination>,
+    spec: ChannelSpec,
+    channel: Option<ChannelId>,
+    posts: u64,
+    files: u64,
+}
+
+/// What became of one part.
+enum Carried {
+    Delivered,
+    Waiting(Reason),
+    InDoubt(String),
+}
+
+impl Courier {
+    /// A courier that has not looked for its channel yet.
+    pub(super) fn new(world: Arc<World>, destination: Arc<dyn Destination>, spec: ChannelSpec) -> Self {
+        Self { world, destination, spec, channel: None, posts: 0, files: 0 }
+    }
+
+    /// Posts made so far.
+    pub(super) fn posts(&self) -> u64 {
+        self.posts
+    }
+
+    /// Of these, files.
+    pub(super) fn files(&self) -> u64 {
+        self.files
+    }
+
+    /// Carries every open part, in order.
+    pub(super) async fn carry(&mut self, crossing: &Crossing, prepared: &Prepared, thread: &ThreadId) -> Result<Left, Halt> {
+        let mut waiting = None;
+        for delivery in &crossing.deliveries {
+            match self.carry_part(&crossing.id, delivery, prepared, thread).await? {
+                Carried::Delivered => {}
+                // Without its text a message is not said any further; without one file the others still go.
+                Carried::Waiting(reason) if matches!(delivery.part, Part::Text(_)) => return Ok(Left::Waiting(reason)),
+                Carried::Waiting(reason) => waiting = Some(reason),
+                Carried::InDoubt(why) => return Ok(Left::InDoubt(why)),
+            }
+        }
+        Ok(waiting.map_or(Left::Nothing, Left::Waiting))
+    }
+
+    async fn carry_part(
+        &mut self,
+        id: &CrossingId,
+        delivery: &Delivery,
+        prepared: &Prepared,
+        thread: &ThreadId,
+    ) -> Result<Carried, Halt> {
+        let mut status = delivery.status.clone();
+        let mut patience = Patience::default();
+        loop {
+            let event = match &status {
+                Status::Delivered(_) => return Ok(Carried::Delivered),
+                Status::Held(reason) | Status::Rejected(reason) | Status::Dropped(reason) => {
+                    return Ok(Carried::Waiting(reason.clone()));
+                }
+                Status::Planned => match prepared.post(delivery) {
+                    Some(post) => self.attempt(id, &post, thread, &mut patience).await?,
+                    None => Some(Event::Held(Reason::new("reading", "the message no longer has this part"))),
+                },
+                Status::InFlight(attempt) => match self.resolve(id, delivery, attempt, thread, &mut patience).await? {
+                    Ok(event) => Some(event),
+                    Err(why) => return Ok(Carried::InDoubt(why)),
+                },
+            };
+            if let Some(event) = event {
+                self.record(id, delivery.part, event)?;
+            }
+            status = self.status(id, delivery.part)?;
+        }
+    }
+
+    /// Makes one attempt. The intent is recorded here; the event is the outcome, `None` where it is unknown.
+    async fn attempt(
+        &mut self,
+        id: &CrossingId,
+        post: &Post,
+        thread: &ThreadId,
+        patience: &mut Patience,
+    ) -> Result<Option<Event>, Halt> {
+        let channel = self.open().await?;
+        let handle = match self.prepare(post).await? {
+            Ok(handle) => handle,
+            Err(reason) => return Ok(Some(Event::Held(reason))),
+        };
+        let root = self.world.ledger.root(thread, id)?;
+        // The turn is awaited before the attempt is recorded: the time of an attempt is the time of its call.
+        self.unless_stopped(self.destination.turn(&channel)).await?;
+        let attempt = Attempt { at: (self.world.clock)(), handle: handle.clone() };
+        self.record(id, post.part, Event::Attempted(attempt))?;
+        match self.call(&channel, root.as_ref(), post, &handle).await {
+            Ok(receipt) => Ok(Some(Event::Delivered(receipt))),
+            Err(Failure::Unknown(why)) => {
+                tracing::info!(delivery.key = %post.key, why, "the outcome of a post is unknown; it will be looked up");
+                Ok(None)
+            }
+            Err(Failure::Refused(why)) => Ok(Some(Event::Rejected(Reason::new("destination", why)))),
+            Err(failure) => {
+                // Every other failure certainly had no effect.
+                self.record(id, post.part, Event::Absent)?;
+                self.recover(failure, patience).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The call itself. When somebody asks to stop it is given a moment to end well; then its outcome is unknown.
+    async fn call(&self, channel: &ChannelId, root: Option<&Receipt>, post: &Post, handle: &Handle) -> Result<Receipt, Failure> {
+        const GRACE: Duration = Duration::from_secs(3);
+        let stopped = async {
+            self.world.stop.asked().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            outcome = self.destination.post(channel, root, post, handle) => outcome,
+            () = stopped => Err(Failure::Unknown("the run was stopped before the answer came".into())),
+        }
+    }
+
+    /// Finds out what became of an attempt: an event, or the sentence why it cannot be found out now.
+    async fn resolve(
+        &mut self,
+        id: &CrossingId,
+        delivery: &Delivery,
+        attempt: &Attempt,
+        thread: &ThreadId,
+        patience: &mut Patience,
+    ) -> Result<Result<Event, String>, Halt> {
+        let settled = attempt.at + self.destination.settle_time();
+        let left = (settled - (self.world.clock)()).to_std().unwrap_or_default();
+        self.unless_stopped(tokio::time::sleep(left)).await?;
+        let channel = self.open().await?;
+        let root = self.world.ledger.root(thread, id)?;
+        loop {
+            match self.destination.lookup(&channel, root.as_ref(), &delivery.key, attempt).await {
+                Ok(Some(receipt)) => return Ok(Ok(Event::Delivered(receipt))),
+                Ok(None) => return Ok(Ok(Event::Absent)),
+                Err(failure @ (Failure::Wait(_) | Failure::Transient(_) | Failure::Unknown(_))) => {
+                    if self.pause(&failure, patience).await?.is_err() {
+                        return Ok(Err(failure.to_string()));
+                    }
+                }
+                Err(failure @ Failure::Stop { .. }) => return Err(Halt::Failed(failure.to_string())),
+                Err(failure @ (Failure::StaleChannel(_) | Failure::Refused(_) | Failure::ChannelClosed { .. })) => {
+                    return Ok(Err(failure.to_string()));
+                }
+            }
+        }
+    }
+
+    /// The channel, looked for once.
+    async fn open(&mut self) -> Result<ChannelId, Halt> {
+        let mut patience = Patience::default();
+        loop {
+            if let Some(channel) = &self.channel {
+                return Ok(channel.clone());
+            }
+            match self.unless_stopped(self.destination.open(&self.spec)).await? {
+                Ok(channel) => self.channel = Some(channel),
+                Err(failure) => self.recover(failure, &mut patience).await?,
+            }
+        }
+    }
+
+    /// What can be done of a post before anybody sees it; an error is the reason why it waits for a person.
+    async fn prepare(&mut self, post: &Post) -> Result<Result<Handle, Reason>, Halt> {
+        let mut patience = Patience::default();
+        loop {
+            match self.unless_stopped(self.destination.prepare(post)).await? {
+                Ok(handle) => return Ok(Ok(handle)),
+                Err(Failure::Refused(why)) => return Ok(Err(Reason::new("destination", why))),
+                Err(Failure::Unknown(why)) => self.recover(Failure::Transient(why), &mut patience).await?,
+                Err(failure) => self.recover(failure, &mut patience).await?,
+            }
+        }
+    }
+
+    /// After a failure without effect: waits, or says why the lane ends.
+    async fn recover(&mut self, failure: Failure, patience: &mut Patience) -> Result<(), Halt> {
+        match failure {
+            Failure::Wait(_) | Failure::Transient(_) | Failure::Unknown(_) => {
+                self.pause(&failure, patience).await?.map_err(|()| Halt::Failed(failure.to_string()))
+            }
+            Failure::StaleChannel(_) => {
+                self.channel = None;
+                self.pause(&failure, patience).await?.map_err(|()| Halt::Failed(failure.to_string()))
+            }
+            Failure::Refused(_) | Failure::ChannelClosed { .. } | Failure::Stop { .. } => Err(Halt::Failed(failure.to_string())),
+        }
+    }
+
+    /// Waits as long as a failure asks for; `Err` when patience is at its end.
+    async fn pause(&self, failure: &Failure, patience: &mut Patience) -> Result<Result<(), ()>, Halt> {
+        let pause = match failure {
+            // Being asked to wait is no trouble: it may happen as often as it likes.
+            Failure::Wait(pause) => *pause,
+            Failure::Transient(_)
+            | Failure::Unknown(_)
+            | Failure::StaleChannel(_)
+            | Failure::Refused(_)
+            | Failure::ChannelClosed { .. }
+            | Failure::Stop { .. } => match patience.next() {
+                Some(pause) => pause,
+                None => return Ok(Err(())),
+            },
+        };
+        tracing::debug!(channel.name = %self.spec.name, %failure, pause_ms = pause.as_millis(), "waiting");
+        self.unless_stopped(tokio::time::sleep(pause)).await?;
+        Ok(Ok(()))
+    }
+
+    /// Waits for something without effect, unless somebody asks to stop.
+    async fn unless_stopped<T>(&self, something: impl Future<Output = T>) -> Result<T, Halt> {
+        tokio::select! {
+            done = something => Ok(done),
+            () = self.world.stop.asked() => Err(Halt::Stopped),
+        }
+    }
+
+    fn record(&mut self, id: &CrossingId, part: Part, event: Event) -> Result<(), Halt> {
+        if matches!(event, Event::Delivered(_)) {
+            self.posts += 1;
+            self.files += u64::from(matches!(part, Part::File(_)));
+        }
+        tokio::task::block_in_place(|| self.world.ledger.record(id, part, event))?;
+        Ok(())
+    }
+
+    fn status(&self, id: &CrossingId, part: Part) -> Result<Status, Halt> {
+        let crossing = self.world.ledger.crossing(id)?;
+        let delivery = crossing.deliveries.into_iter().find(|delivery| delivery.part == part);
+        delivery.map(|delivery| delivery.status).ok_or_else(|| Halt::Broken(anyhow::anyhow!("a part of {} is gone", id.message)))
+    }
+}
+
+/// Growing pauses, so many times.
+#[derive(Default)]
+struct Patience {
+    tries: u32,
+}
+
+impl Patience {
+    fn next(&mut self) -> Option<Duration> {
+        self.tries += 1;
+        (self.tries < MAX_TRIES).then(|| FIRST_PAUSE.saturating_mul(1 << self.tries.min(16)).min(MAX_PAUSE))
+    }
+}

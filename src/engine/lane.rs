@@ -1,0 +1,163 @@
+//! One channel's lane: its crossings in order of date, gates first, then part by part.
+//!
+//! Order within a thread is kept whatever happens: where a message could not be finished (its outcome is in doubt), later
+//! messages of its thread wait for the next run, and other threads go on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::task::spawn_blocking;
+
+use super::World;
+use super::assemble;
+use super::courier::{Courier, Halt, Left};
+use super::prepared::Prepared;
+use crate::delivery::{ChannelName, Reason};
+use crate::destination::Destination;
+use crate::ledger::{Crossing, Cursor, Event, Status};
+use crate::mail::ThreadId;
+use crate::policy::gate::{Verdict, judge_partner};
+use crate::report::ChannelReport;
+
+/// Crossings that are taken from the ledger at once.
+const PAGE: usize = 64;
+
+/// How a lane ended.
+pub(super) struct LaneEnd {
+    /// The channel.
+    pub(super) channel: ChannelName,
+    /// What it did.
+    pub(super) report: ChannelReport,
+    /// Why it did not come to its end.
+    pub(super) failure: Option<String>,
+}
+
+/// One channel of one destination.
+pub(super) struct Lane {
+    world: Arc<World>,
+    courier: Courier,
+    destination: Arc<dyn Destination>,
+    channel: ChannelName,
+    waiting_threads: BTreeSet<ThreadId>,
+    report: ChannelReport,
+}
+
+/// What a crossing came to.
+enum Crossed {
+    Whole,
+    Held(Reason),
+    Dropped(Reason),
+    InDoubt(String),
+}
+
+impl Lane {
+    /// A lane that has not begun.
+    pub(super) fn new(world: Arc<World>, destination: Arc<dyn Destination>, channel: ChannelName) -> Self {
+        let spec = assemble::channel(&world.config, destination.name(), &channel);
+        let courier = Courier::new(world.clone(), destination.clone(), spec);
+        Self { world, courier, destination, channel, waiting_threads: BTreeSet::new(), report: ChannelReport::default() }
+    }
+
+    /// Goes through the whole queue.
+    pub(super) async fn run(mut self) -> anyhow::Result<LaneEnd> {
+        let failure = match self.walk().await {
+            Ok(()) => None,
+            Err(Halt::Stopped) => None,
+            Err(Halt::Failed(why)) => Some(format!("#{}: {why}", self.channel)),
+            Err(Halt::Broken(error)) => return Err(error),
+        };
+        self.report.posts = self.courier.posts();
+        self.report.files = self.courier.files();
+        Ok(LaneEnd { channel: self.channel, report: self.report, failure })
+    }
+
+    async fn walk(&mut self) -> Result<(), Halt> {
+        let mut cursor = Cursor::default();
+        loop {
+            let page = self.world.ledger.next(self.destination.name(), &self.channel, &mut cursor, PAGE)?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            self.world.watch.to_deliver(page.len() as u64);
+            for crossing in page {
+                if self.world.stop.is_asked() {
+                    return Err(Halt::Stopped);
+                }
+                self.cross(crossing).await?;
+            }
+        }
+    }
+
+    /// Brings one message over, or says what it waits for.
+    async fn cross(&mut self, crossing: Crossing) -> Result<(), Halt> {
+        self.report.partner.get_or_insert_with(|| crossing.partner.clone());
+        let record = self.world.ledger.message(&crossing.id.message)?;
+        let thread = self.world.ledger.thread(&record)?;
+        if self.waiting_threads.contains(&thread) {
+            return Ok(());
+        }
+        let id = crossing.id.clone();
+        match self.try_cross(crossing, &thread).await? {
+            Crossed::Whole => self.report.messages += 1,
+            Crossed::Held(reason) => self.report.held.count(reason),
+            Crossed::Dropped(reason) => self.report.dropped.count(reason),
+            Crossed::InDoubt(why) => {
+                tracing::warn!(message.key = %id.message, channel.name = %id.channel, why, "the outcome of a post is in doubt");
+                self.world.watch.say(&format!("#{}: a post is in doubt: {why}", id.channel));
+                self.report.in_doubt += 1;
+                self.waiting_threads.insert(thread);
+            }
+        }
+        self.world.watch.crossed();
+        Ok(())
+    }
+
+    async fn try_cross(&mut self, crossing: Crossing, thread: &ThreadId) -> Result<Crossed, Halt> {
+        // What is under way is finished whatever the gates say now: a message half said is worse than one said late.
+        let begun = crossing.deliveries.iter().any(|delivery| !matches!(delivery.status, Status::Planned));
+        if !begun && let Some(verdict) = self.partner_verdict(&crossing)? {
+            return self.settle(&crossing, verdict).map_err(Halt::from);
+        }
+        let (worker, judged) = (self.world.clone(), crossing.clone());
+        let limits = self.destination.limits();
+        let prepared =
+            spawn_blocking(move || Prepared::load(&worker, &judged, &limits)).await.context("reading a message broke down")?;
+        let (prepared, verdict) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return Err(Halt::Broken(error)),
+        };
+        if !begun && verdict != Verdict::Pass {
+            return self.settle(&crossing, verdict).map_err(Halt::from);
+        }
+        let crossing = self.world.ledger.expand(&crossing.id, &prepared.outline.parts())?;
+        match self.courier.carry(&crossing, &prepared, thread).await? {
+            Left::Nothing => Ok(Crossed::Whole),
+            Left::Waiting(reason) => Ok(Crossed::Held(reason)),
+            Left::InDoubt(why) => Ok(Crossed::InDoubt(why)),
+        }
+    }
+
+    /// What can be said without the message; `None` when it passes.
+    fn partner_verdict(&self, crossing: &Crossing) -> Result<Option<Verdict>, Halt> {
+        let config = &self.world.config;
+        let Some(partner) = config.directory.partner(&crossing.partner) else {
+            let text = format!("the configuration no longer names the partner {}", crossing.partner);
+            return Ok(Some(Verdict::Hold(Reason::new("approval", text))));
+        };
+        let approval = self.world.ledger.approval(&partner.name)?;
+        let verdict = judge_partner(&config.rules, partner, approval.as_ref());
+        Ok((verdict != Verdict::Pass).then_some(verdict))
+    }
+
+    /// Records a verdict other than pass.
+    fn settle(&self, crossing: &Crossing, verdict: Verdict) -> anyhow::Result<Crossed> {
+        let (event, crossed) = match verdict {
+            Verdict::Pass => return Ok(Crossed::Whole),
+            Verdict::Hold(reason) => (Event::Held(reason.clone()), Crossed::Held(reason)),
+            Verdict::Drop(reason) => (Event::Dropped(reason.clone()), Crossed::Dropped(reason)),
+        };
+        self.world.ledger.record_all(&crossing.id, &event)?;
+        Ok(crossed)
+    }
+}

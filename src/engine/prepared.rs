@@ -1,0 +1,88 @@
+//! A message made ready for a channel: read from the vault, judged by the gates, outlined.
+
+use super::{World, understand};
+use crate::delivery::Part;
+use crate::destination::Limits;
+use crate::destination::post::{Letter, Outline, Post, outline};
+use crate::ledger::{Crossing, Delivery};
+use crate::mail::{self, Message, attachment, text};
+use crate::policy::UnverifiedSenders;
+use crate::policy::gate::{Carriage, Case, Origin, Verdict, carriage, judge};
+use crate::position::SourceName;
+
+/// Bytes of a file that are looked at to see whether it runs.
+const HEAD_BYTES: usize = 512;
+
+/// A message that can be posted.
+pub(super) struct Prepared {
+    raw: Vec<u8>,
+    message: Message,
+    /// What will be posted.
+    pub(super) outline: Outline,
+}
+
+impl Prepared {
+    /// Reads and judges the message of a crossing.
+    pub(super) fn load(world: &World, crossing: &Crossing, limits: &Limits) -> anyhow::Result<(Self, Verdict)> {
+        let record = world.ledger.message(&crossing.id.message)?;
+        let raw = world.vault().load(&record.vault)?;
+        let message = mail::parse(&raw);
+        let verdict = verdict(world, crossing, &message, &origin(world, &record.source, record.sent));
+        let dated_by = understand::dated(&message, record.internal_date, (world.clock)()).1;
+        let outline = outline_of(world, &message, &raw, record.date, dated_by, limits);
+        Ok((Self { raw, message, outline }, verdict))
+    }
+
+    /// The message.
+    pub(super) fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// The post of one part; `None` where the message has no such part any more.
+    pub(super) fn post(&self, delivery: &Delivery) -> Option<Post> {
+        match delivery.part {
+            Part::Text(number) => self.outline.text(number, delivery.key),
+            Part::File(index) => {
+                let listed = self.message.attachments.get(usize::try_from(index).ok()?)?;
+                let bytes = attachment::bytes(&self.raw, listed)?;
+                Some(self.outline.file(index, listed, bytes, delivery.key))
+            }
+        }
+    }
+}
+
+fn verdict(world: &World, crossing: &Crossing, message: &Message, origin: &Origin) -> Verdict {
+    let directory = &world.config.directory;
+    // A partner that the configuration no longer names was held before the message was read.
+    directory
+        .partner(&crossing.partner)
+        .map_or(Verdict::Pass, |partner| judge(&Case { message, origin, partner, directory }, &crossing.released))
+}
+
+/// What the gates know of a message's source. A source that the configuration no longer names vouches for nothing.
+pub(super) fn origin(world: &World, source: &SourceName, sent: bool) -> Origin {
+    let configured = world.config.sources.iter().find(|config| &config.name == source);
+    let nothing = Origin { sent: false, unverified: UnverifiedSenders::Hold, trusted_servers: Vec::new() };
+    Origin { sent, ..configured.map_or(nothing, |config| config.origin.clone()) }
+}
+
+/// What would be posted of a message.
+pub(super) fn outline_of(
+    world: &World,
+    message: &Message,
+    raw: &[u8],
+    date: chrono::DateTime<chrono::Utc>,
+    dated_by: crate::destination::post::DatedBy,
+    limits: &Limits,
+) -> Outline {
+    let reading = text::read(&message.body);
+    let mut stubs = Vec::new();
+    for (index, listed) in (0_u32..).zip(&message.attachments) {
+        let bytes = attachment::bytes(raw, listed).unwrap_or_default();
+        let head = bytes.get(..HEAD_BYTES).unwrap_or(&bytes);
+        if let Carriage::Stub(reason) = carriage(listed, &world.config.rules, limits.file_bytes, Some(head)) {
+            stubs.push((index, reason));
+        }
+    }
+    outline(&Letter { message, reading: &reading, date, dated_by, stubs: &stubs }, limits)
+}

@@ -1,0 +1,100 @@
+//! The ledger's memory of threads, for [`crate::mail::thread::place`].
+
+use chrono::{DateTime, Utc};
+
+use super::keys::{self, table};
+use super::record::MessageRecord;
+use super::store::{Overlay, Store, after};
+use super::{LedgerError, decode, encode};
+use crate::mail::id::Digest;
+use crate::mail::thread::{Member, Memory};
+use crate::mail::{MessageId, MessageKey, ThreadId};
+
+/// The threads as one transaction sees them.
+pub(super) struct Threads<'a, 'b>(pub(super) &'a mut Overlay<'b>);
+
+/// Merges that are followed before the index is called broken: each merge makes one, and a chain is as long as the
+/// thread has merges.
+const MAX_ALIASES: usize = 10_000;
+
+impl Memory for Threads<'_, '_> {
+    type Error = LedgerError;
+
+    fn thread_of_id(&mut self, id: &MessageId) -> Result<Option<ThreadId>, LedgerError> {
+        let Some(bytes) = self.0.get(&keys::thread_of_id(id))? else { return Ok(None) };
+        Ok(Some(current(&thread_from(&bytes)?, |key| self.0.get(key))?))
+    }
+
+    fn thread_of_message(&mut self, key: &MessageKey) -> Result<Option<ThreadId>, LedgerError> {
+        let Some(bytes) = self.0.get(&keys::message(key))? else { return Ok(None) };
+        let record: MessageRecord = decode(&bytes)?;
+        Ok(Some(current(&record.thread, |key| self.0.get(key))?))
+    }
+
+    fn put_id(&mut self, id: &MessageId, thread: ThreadId) -> Result<(), LedgerError> {
+        self.0.put(keys::thread_of_id(id), thread.digest().as_bytes().to_vec());
+        Ok(())
+    }
+
+    fn merge(&mut self, loser: ThreadId, winner: ThreadId) -> Result<(), LedgerError> {
+        if loser == winner {
+            return Ok(());
+        }
+        self.0.put(keys::thread_alias(&loser), winner.digest().as_bytes().to_vec());
+        // A posted root stays where it is: the merged thread goes on under the winner's root, or under the loser's
+        // where the winner has none in that channel.
+        let (lost, won) = (keys::roots_of(&loser), keys::roots_of(&winner));
+        for (key, receipt) in self.0.scan(&lost, &after(&lost), usize::MAX)?.rows {
+            let moved = [won.as_slice(), key.get(lost.len()..).unwrap_or_default()].concat();
+            if self.0.get(&moved)?.is_none() {
+                self.0.put(moved, receipt);
+            }
+        }
+        Ok(())
+    }
+
+    fn members(
+        &mut self,
+        bucket: &Digest,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<Member>, LedgerError> {
+        let (first, last) = (keys::members_from(bucket, from), after(&keys::members_from(bucket, to)));
+        let page = self.0.scan(&first, &last, limit)?;
+        page.rows.iter().take(limit).map(|(_, value)| decode(value)).collect()
+    }
+
+    fn put_member(&mut self, bucket: &Digest, member: &Member) -> Result<(), LedgerError> {
+        self.0.put(keys::member(bucket, member.date, &member.key), encode(member)?);
+        Ok(())
+    }
+}
+
+/// The thread that a thread has become, merges followed.
+pub(super) fn current(
+    thread: &ThreadId,
+    get: impl Fn(&[u8]) -> Result<Option<Vec<u8>>, LedgerError>,
+) -> Result<ThreadId, LedgerError> {
+    let mut thread = *thread;
+    for _ in 0..MAX_ALIASES {
+        match get(&keys::thread_alias(&thread))? {
+            Some(bytes) => thread = thread_from(&bytes)?,
+            None => return Ok(thread),
+        }
+    }
+    Err(LedgerError::Damaged(format!("the merges of thread {thread} do not end")))
+}
+
+/// The same, straight from a store.
+pub(super) fn current_in(store: &dyn Store, thread: &ThreadId) -> Result<ThreadId, LedgerError> {
+    current(thread, |key| store.get(key))
+}
+
+fn thread_from(bytes: &[u8]) -> Result<ThreadId, LedgerError> {
+    let bytes = bytes.try_into().map_err(|_| {
+        let table = String::from_utf8_lossy(table::THREAD_ALIAS);
+        LedgerError::Damaged(format!("a thread id in table {table} has {} bytes", bytes.len()))
+    })?;
+    Ok(ThreadId::new(Digest::from_bytes(bytes)))
+}

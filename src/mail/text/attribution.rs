@@ -1,0 +1,163 @@
+//! Attribution lines: `On Monday, Ann <ann@acme.example> wrote:`, in every language of the table and in most others.
+//!
+//! Two marks make one: a date or an address, and a verb of the table or a quote right below. Programs wrap the line
+//! anywhere, so it is read from its end backwards.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::line::{Line, Region};
+use super::pattern::{any_of, compile};
+
+/// An attribution is wrapped over so many lines at most.
+const MAX_LINES: usize = 5;
+/// And is so long at most, in bytes: two long names, two addresses, a date.
+const MAX_BYTES: usize = 480;
+/// `Ann Example wrote:` without a date or an address has so many words at most.
+const MAX_BARE_WORDS: usize = 5;
+
+/// How sure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Certainty {
+    /// It is one if a quote stands below it.
+    WithQuote,
+    /// It is one whatever stands below it.
+    Alone,
+}
+
+/// `wrote:` at the end, or its like. Scripts without spaces need no boundary before it.
+static WROTE: LazyLock<Regex> = LazyLock::new(|| {
+    compile(&format!(
+        r"(?i)(?:^|[^\p{{L}}]|[\p{{Han}}\p{{Hiragana}}\p{{Hangul}}\p{{Thai}}]){}[\s*_:：>\-.…‎‏]*$",
+        any_of(|l| l.wrote)
+    ))
+});
+/// A verb with the author or the date behind it.
+static WROTE_INSIDE: LazyLock<Regex> =
+    LazyLock::new(|| compile(&format!(r"(?i)(?:^|[\s>»)\]]){}[\s:(]", any_of(|l| l.wrote_inside))));
+/// `… wrote (time …):` and `… schrieb am …:`: a verb with only a date behind it.
+static WROTE_THEN_DATE: LazyLock<Regex> =
+    LazyLock::new(|| compile(&format!(r"(?i)[>)\]]\s*{}\s[^<>@]+\d[^<>@]*[:：]?$", any_of(|l| l.wrote))));
+static DATE: LazyLock<Regex> = LazyLock::new(|| {
+    compile(
+        r"(?x)\d{1,4}\s?[./\-]\s?\d{1,2}\s?[./\-]\s?\d{1,4} | \b(?:19|20)\d\d\b | \b\d{1,2}/\d{1,2}\b | \d{2,4}\s?[年년] | \d{1,2}\s?[月월]
+          | (?i)\d{1,2}(?:st|nd|rd|th)?[.,]?\s+(?:de\s+)?\p{L}{3,12}\.?,?\s+(?:de\s+)?'?\d{2,4} | \b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s+\d{1,2}\b",
+    )
+});
+static TIME: LazyLock<Regex> =
+    LazyLock::new(|| compile(r"(?i)\d{1,2}\s?[:.hH時点시]\s?\d{2}|\d{1,2}\s?(?:am|pm|uhr|時|点|시)(?:$|\W)|[+-]\d{4}\b|GMT|UTC"));
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| compile(r"[^\s<>@]@[^\s<>@]|&lt;|\[mailto:|<mailto:"));
+/// A weekday or two, a preposition, then a number: how a line with a date begins in any language.
+static DATE_FIRST: LazyLock<Regex> = LazyLock::new(|| compile(r"^[\s*_\-–>]*(?:[^\s\d<>@:;]+\s*){0,5}\d"));
+/// A name of up to eight words, then an address.
+static NAME_FIRST: LazyLock<Regex> =
+    LazyLock::new(|| compile(r#"^[\s*_\-"'“]*(?:[^\s<>@:;]+\s+){0,8}[<(\[]?\s?(?:mailto:)?[^\s<>@]+@[^\s<>@]"#));
+/// `In article <id>, ann@acme.example writes:`.
+static ARTICLE: LazyLock<Regex> =
+    LazyLock::new(|| compile(r"(?i)^\W*(?:in (?:article|message|a message|news|<)|quoting |according to )"));
+/// The short form of one large provider: `2016-03-03 17:21 GMT+01:00 Ann`, with nothing behind it.
+static ISO_GMT: LazyLock<Regex> = LazyLock::new(|| compile(r"^\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+\-]\d{1,2}:\d\d \S.*[^<,]$"));
+static DATE_THEN_ADDRESS: LazyLock<Regex> =
+    LazyLock::new(|| compile(r"^\d{4}[/\-]\d{1,2}[/\-]\d{1,2}\s(?:\d{1,2}:\d\d\s)?[^<>]{1,80}<[^<>\s]+@[^<>\s]+>$"));
+static CAPITALISED: LazyLock<Regex> =
+    LazyLock::new(|| compile(r#"^[\s*_"'“]*(?:[\p{Lu}\p{Lo}][^\s]*\s+)+[\p{L}ç()/]+(?:\s+[\p{L}()/]+)?\s?[:：][\s*_]*$"#));
+
+/// The attribution that ends with line `end`, not reaching above `floor`.
+pub(super) fn ending_at(lines: &[Line], end: usize, floor: usize) -> Option<(Range<usize>, Certainty)> {
+    let last = lines.get(end)?.text.trim();
+    if last.len() > MAX_BYTES || !ends_like_one(last) {
+        return None;
+    }
+    let mut joined = String::new();
+    let mut found: Option<(usize, Certainty, bool)> = None;
+    for (start, line) in lines.iter().enumerate().take(end + 1).skip(floor.max((end + 1).saturating_sub(MAX_LINES))).rev() {
+        let text = line.text.trim();
+        // Only a line that was torn apart at an address goes on above a blank line.
+        if (text.is_empty() && !joined.starts_with('<')) || line.region == Region::Attribution {
+            break;
+        }
+        joined = format!("{} {joined}", text.trim_start_matches('|')).trim().to_owned();
+        if joined.len() > MAX_BYTES {
+            break;
+        }
+        match found {
+            None => found = judge(&joined).map(|certainty| (start, certainty, DATE.is_match(&joined))),
+            Some((_, _, true)) => break,
+            // It lacks its date: that stands on a line above, or nowhere.
+            Some((_, certainty, false)) if DATE_FIRST.is_match(text) && (DATE.is_match(text) || TIME.is_match(text)) => {
+                found = Some((start, judge(&joined).map_or(certainty, |new| new.max(certainty)), true));
+            }
+            Some((_, certainty, false)) if ARTICLE.is_match(text) => found = Some((start, certainty, true)),
+            Some(_) => {}
+        }
+    }
+    found.map(|(start, certainty, _)| (start..end + 1, certainty))
+}
+
+/// Cheap: can this be the last line of one?
+fn ends_like_one(last: &str) -> bool {
+    let bare = last.trim_end_matches(['*', '_', ' ', '\u{200e}', '\u{200f}']);
+    bare.ends_with([':', '：'])
+        || bare.ends_with("--")
+        || bare.ends_with('>')
+        || (marked(bare) && (ISO_GMT.is_match(bare) || WROTE.is_match(bare)))
+}
+
+/// Cheaper still: without a digit or an address it is none, unless it ends in a colon.
+fn marked(line: &str) -> bool {
+    line.bytes().any(|byte| byte == b'@' || byte.is_ascii_digit())
+}
+
+fn judge(joined: &str) -> Option<Certainty> {
+    if ISO_GMT.is_match(joined) {
+        return Some(Certainty::Alone);
+    }
+    let bare = joined.trim_end_matches(['*', '_', ' ', '-']);
+    let colon = bare.ends_with([':', '：']);
+    if !colon && DATE_THEN_ADDRESS.is_match(bare) {
+        return Some(Certainty::WithQuote);
+    }
+    let (date, time, address) = (DATE.is_match(joined), TIME.is_match(joined), ADDRESS.is_match(joined));
+    let begins = (DATE_FIRST.is_match(joined) && (date || time)) || NAME_FIRST.is_match(joined) || ARTICLE.is_match(joined);
+    let wrote = WROTE.is_match(bare) || (colon && (WROTE_THEN_DATE.is_match(bare) || (begins && WROTE_INSIDE.is_match(bare))));
+    if wrote && begins && (colon || joined.ends_with("--")) && (address || (date && time)) {
+        return Some(Certainty::Alone);
+    }
+    let dated = begins && address && (date || time);
+    let named = wrote && colon && joined.split_whitespace().count() <= MAX_BARE_WORDS && CAPITALISED.is_match(joined);
+    let likely = (wrote && begins && (date || address)) || (colon && dated) || named;
+    likely.then_some(Certainty::WithQuote)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Certainty, Line, ending_at};
+
+    fn of(text: &str) -> Option<(usize, Certainty)> {
+        let lines: Vec<Line> = text.lines().map(Line::plain).collect();
+        ending_at(&lines, lines.len() - 1, 0).map(|(range, certainty)| (range.start, certainty))
+    }
+
+    #[test]
+    fn a_wrapped_line_is_found_from_its_first_line() {
+        assert_eq!(
+            of("Fine.\nOn Mon, Feb 1, 2016 at 6:32 PM, Ann Example\n<ann@acme.example>\nwrote:"),
+            Some((1, Certainty::Alone))
+        );
+        assert_eq!(of("Ann <ann@acme.example> schrieb am Fr., 28.\nApr. 2017 um 11:53 Uhr:"), Some((0, Certainty::Alone)));
+    }
+
+    #[test]
+    fn a_language_without_a_row_needs_a_quote_below() {
+        assert_eq!(of("mié 3 ots. 2021, 10:00, Ann (ann@acme.example) zioenez:"), Some((0, Certainty::WithQuote)));
+    }
+
+    #[test]
+    fn prose_is_no_attribution() {
+        assert_eq!(of("I wrote to ann@acme.example at 10:30 with the following:"), None);
+        assert_eq!(of("As we wrote:"), None);
+        assert_eq!(of("Please answer these questions:"), None);
+    }
+}

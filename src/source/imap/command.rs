@@ -1,0 +1,207 @@
+//! One command and its answer. The only file that reads from a connection.
+//!
+//! async-imap's own calls end a stream of answers without an error when the server says NO or BAD or closes the
+//! connection, which reads as "nothing there" (async-imap #95; chatmail/core #5009 lost mail by it). So nothing here but
+//! raw answers, up to the tagged OK of the very command that was given. imap-proto can panic on what servers send
+//! (`INTERNALDATE NIL`; a response code before non-ASCII text); a panic while reading ends this connection and no other.
+
+use std::fmt;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use async_imap::Client;
+use async_imap::imap_proto::{Outcome, Response, Status};
+use futures_util::FutureExt as _;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+use super::failure::{Failure, said};
+
+/// What an IMAP connection runs over: TCP, or TLS over TCP.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + Sync + fmt::Debug {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync + fmt::Debug> Wire for T {}
+
+/// One command, without its tag. Never printed: it may hold the password.
+pub(super) struct Command {
+    line: Vec<u8>,
+    /// What is sent each time that the server asks for more (`+`): literals, or the answer to a challenge.
+    continued: Vec<Vec<u8>>,
+}
+
+impl Command {
+    /// A command of one line.
+    pub(super) fn new(line: impl Into<Vec<u8>>) -> Self {
+        Self { line: line.into(), continued: Vec::new() }
+    }
+
+    /// Adds what is sent at the server's next `+`.
+    pub(super) fn then(mut self, line: impl Into<Vec<u8>>) -> Self {
+        self.continued.push(line.into());
+        self
+    }
+}
+
+/// How a server greets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Greeting {
+    /// It wants a login.
+    Stranger,
+    /// It knows us already (PREAUTH).
+    Known,
+}
+
+/// A connection that is used for one command at a time. After [`Failure::Lost`] it must be dropped.
+#[derive(Debug)]
+pub(super) struct Connection {
+    client: Client<Box<dyn Wire>>,
+    commands: u32,
+    answer_limit: Duration,
+    command_limit: Duration,
+}
+
+/// What one answer means for the command that waits for it.
+enum Step {
+    /// It is one of the command's answers, or nobody's.
+    Answer,
+    /// The server asks for what continues the command.
+    More,
+    /// The command is over.
+    End(Result<(), Failure>),
+}
+
+impl Connection {
+    /// A connection over an open wire; each answer may take `answer_limit`, each command `command_limit`.
+    pub(super) fn new(wire: Box<dyn Wire>, answer_limit: Duration, command_limit: Duration) -> Self {
+        Self { client: Client::new(wire), commands: 0, answer_limit, command_limit }
+    }
+
+    /// From here on each answer may take `answer_limit`.
+    pub(super) fn wait_for_answers(&mut self, answer_limit: Duration) {
+        self.answer_limit = answer_limit;
+    }
+
+    /// The wire alone, for TLS to begin. What was read ahead is thrown away: it came before TLS and cannot be trusted.
+    pub(super) fn into_wire(self) -> Box<dyn Wire> {
+        self.client.into_inner()
+    }
+
+    /// Reads the greeting.
+    pub(super) async fn greeting(&mut self) -> Result<Greeting, Failure> {
+        self.read(|answer| {
+            let Response::Data { status, outcome } = answer else {
+                return Err(Failure::Lost("what answers there does not greet as an IMAP server".to_owned()));
+            };
+            match status {
+                Status::Ok => Ok(Greeting::Stranger),
+                Status::PreAuth => Ok(Greeting::Known),
+                Status::No | Status::Bad | Status::Bye => Err(goodbye(outcome)),
+            }
+        })
+        .await?
+    }
+
+    /// Runs one command. `on_answer` sees every untagged answer, also those that belong to nothing.
+    ///
+    /// `Ok` says that the server ended *this* command with OK; nothing else does.
+    pub(super) async fn run<F>(&mut self, command: Command, on_answer: F) -> Result<(), Failure>
+    where
+        F: FnMut(&Response<'_>) + Send,
+    {
+        let limit = self.command_limit;
+        match timeout(limit, self.converse(command, on_answer)).await {
+            Ok(end) => end,
+            Err(_) => Err(Failure::Lost(format!("the answer did not end within {limit:?}"))),
+        }
+    }
+
+    async fn converse<F>(&mut self, command: Command, mut on_answer: F) -> Result<(), Failure>
+    where
+        F: FnMut(&Response<'_>) + Send,
+    {
+        self.commands = self.commands.wrapping_add(1);
+        let tag = format!("F{}", self.commands);
+        self.write(&[tag.as_bytes(), b" ", &command.line].concat()).await?;
+        let mut continued = command.continued.into_iter();
+        loop {
+            let step = self.read(|answer| {
+                let step = step(answer, &tag);
+                if let Step::Answer = step {
+                    on_answer(answer);
+                }
+                step
+            });
+            match step.await? {
+                Step::Answer => {}
+                Step::End(end) => return end,
+                Step::More => {
+                    let line =
+                        continued.next().ok_or_else(|| Failure::Lost("the server asks for more than there is".to_owned()))?;
+                    self.write(&line).await?;
+                }
+            }
+        }
+    }
+
+    async fn write(&mut self, line: &[u8]) -> Result<(), Failure> {
+        let wire = self.client.get_mut();
+        let writing = async {
+            wire.write_all(&[line, b"\r\n"].concat()).await?;
+            wire.flush().await
+        };
+        match timeout(self.answer_limit, writing).await {
+            Ok(written) => written.map_err(|error| Failure::Lost(broken_wire(&error))),
+            Err(_) => Err(Failure::Lost(format!("the server took nothing for {:?}", self.answer_limit))),
+        }
+    }
+
+    /// Reads one answer and gives it to `sort`.
+    async fn read<T>(&mut self, sort: impl FnOnce(&Response<'_>) -> T + Send) -> Result<T, Failure> {
+        // Unwind safe because a connection that panicked is never used again: see the type's promise.
+        let reading = AssertUnwindSafe(self.client.read_response()).catch_unwind();
+        match timeout(self.answer_limit, reading).await {
+            Ok(Ok(Ok(Some(answer)))) => Ok(sort(answer.parsed())),
+            Ok(Ok(Ok(None))) => Err(Failure::Lost("the server closed the connection".to_owned())),
+            Ok(Ok(Err(error))) => Err(Failure::Lost(broken_wire(&error))),
+            Ok(Err(_panic)) => Err(Failure::Lost("the server sent what cannot be understood".to_owned())),
+            Err(_) => Err(Failure::Lost(format!("the server was silent for {:?}", self.answer_limit))),
+        }
+    }
+}
+
+fn step(answer: &Response<'_>, tag: &str) -> Step {
+    if let Response::Continue(_) = answer {
+        return Step::More;
+    }
+    if let Response::Data { status: Status::Bye, outcome } = answer {
+        return Step::End(Err(goodbye(outcome)));
+    }
+    let Response::Done { tag: answered, status, outcome } = answer else { return Step::Answer };
+    if answered.0 != tag {
+        return Step::End(Err(Failure::Lost("the server answers what was not asked".to_owned())));
+    }
+    Step::End(match status {
+        Status::Ok => Ok(()),
+        Status::No => Err(Failure::No(said(outcome.information.as_deref()))),
+        Status::Bad => Err(Failure::Bad(said(outcome.information.as_deref()))),
+        Status::PreAuth | Status::Bye => Err(goodbye(outcome)),
+    })
+}
+
+fn goodbye(outcome: &Outcome<'_>) -> Failure {
+    Failure::Lost(format!("the server ended the connection: {}", said(outcome.information.as_deref())))
+}
+
+/// The words for a failed read or write. async-imap puts all that it has read into the text of a parse error, mail and
+/// addresses included, so the text is never used.
+fn broken_wire(error: &io::Error) -> String {
+    let kind = error.kind();
+    if kind == io::ErrorKind::UnexpectedEof {
+        "the server closed the connection in the middle of an answer".to_owned()
+    } else if matches!(kind, io::ErrorKind::Other | io::ErrorKind::InvalidData) {
+        "the server sent what cannot be understood".to_owned()
+    } else {
+        format!("the connection broke: {kind}")
+    }
+}

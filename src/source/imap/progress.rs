@@ -1,0 +1,157 @@
+//! How far a mailbox was read, across connections and tries.
+
+use chrono::{DateTime, Utc};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::cursor::Cursor;
+
+/// How often a message is asked for alone before it is sent as unreadable. Yahoo refuses some messages one time in three.
+pub(super) const TRIES_ALONE: u32 = 3;
+
+/// Messages in a row that may be given up. More of them are no bad messages: the server gives none to this account now.
+const GIVEN_UP_IN_A_ROW: u32 = 20;
+
+/// How far a mailbox was read. It outlives the connection: where one breaks, the next goes on.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    cursor: Cursor,
+    /// The lowest UID that may still have to be sent; 0 before the mailbox was opened.
+    next: u32,
+    /// What the progress bar was told.
+    pub(super) expected: Expectation,
+    /// Sizes are not asked for up to here: a connection broke over that.
+    pub(super) without_outlines_to: u32,
+    /// Messages are asked for alone up to here: a connection broke within a batch.
+    pub(super) alone_to: u32,
+    /// The beginning of a large message.
+    pub(super) partial: Option<Partial>,
+    suspect: Suspect,
+    given_up_in_a_row: u32,
+}
+
+/// Whether the progress bar was told what to expect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Expectation {
+    /// Not yet.
+    #[default]
+    Unsaid,
+    /// It was.
+    Said,
+}
+
+/// The beginning of a large message.
+#[derive(Debug)]
+pub(super) struct Partial {
+    pub(super) uid: u32,
+    pub(super) bytes: Vec<u8>,
+    pub(super) internal_date: Option<DateTime<Utc>>,
+    /// The turn to hold a large message in memory.
+    pub(super) _turn: OwnedSemaphorePermit,
+}
+
+/// A message that could not be had, and how often.
+#[derive(Clone, Copy, Debug, Default)]
+struct Suspect {
+    uid: u32,
+    tries: u32,
+}
+
+impl Progress {
+    /// The cursor.
+    pub(super) fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// The lowest UID that may still have to be sent.
+    pub(super) fn next(&self) -> u32 {
+        self.next
+    }
+
+    /// Whether it counts UIDs of this UIDVALIDITY.
+    pub(super) fn belongs_to(&self, uid_validity: u32) -> bool {
+        self.next > 0 && self.cursor.uid_validity() == uid_validity
+    }
+
+    /// Something that changes with each step forward.
+    pub(super) fn mark(&self) -> (u32, usize) {
+        (self.next, self.partial.as_ref().map_or(0, |partial| partial.bytes.len()))
+    }
+
+    /// Begins at a cursor.
+    pub(super) fn begin(&mut self, cursor: Cursor) {
+        *self = Self { cursor, next: cursor.first_wanted(), expected: self.expected, ..Self::default() };
+    }
+
+    /// Everything up to `uid` was sent, is known from earlier runs or is gone.
+    pub(super) fn pass(&mut self, uid: u32) {
+        self.next = self.next.max(uid.saturating_add(1));
+        self.cursor.pass(uid);
+        self.partial = None;
+    }
+
+    /// Counts one more failure at a message and says whether it was the last that is tried.
+    pub(super) fn is_given_up(&mut self, uid: u32) -> bool {
+        self.suspect = Suspect { uid, tries: self.tries(uid) + 1 };
+        self.suspect.tries >= TRIES_ALONE
+    }
+
+    /// A message came: the server does give messages.
+    pub(super) fn arrived(&mut self) {
+        self.given_up_in_a_row = 0;
+    }
+
+    /// Counts a message that is given up, and says whether it is one too many in a row.
+    pub(super) fn gives_nothing(&mut self) -> bool {
+        self.given_up_in_a_row += 1;
+        self.given_up_in_a_row > GIVEN_UP_IN_A_ROW
+    }
+
+    /// More of a message came than ever before: the failures at it count anew.
+    pub(super) fn clear(&mut self, uid: u32) {
+        if self.suspect.uid == uid {
+            self.suspect.tries = 0;
+        }
+    }
+
+    /// How often a message could not be had.
+    pub(super) fn tries(&self, uid: u32) -> u32 {
+        if self.suspect.uid == uid { self.suspect.tries } else { 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_given_up_after_so_many_failures_in_a_row() {
+        let mut progress = Progress::default();
+        assert!(!progress.is_given_up(5));
+        assert!(!progress.is_given_up(5));
+        progress.clear(5);
+        assert!((1..TRIES_ALONE).all(|_| !progress.is_given_up(5)));
+        assert!(progress.is_given_up(5));
+        assert!(!progress.is_given_up(6), "the next message counts for itself");
+    }
+
+    #[test]
+    fn a_server_that_gives_no_message_at_all_is_told_from_bad_messages() {
+        let mut progress = Progress::default();
+        assert!((0..GIVEN_UP_IN_A_ROW).all(|_| !progress.gives_nothing()));
+        progress.arrived();
+        assert!((0..GIVEN_UP_IN_A_ROW).all(|_| !progress.gives_nothing()));
+        assert!(progress.gives_nothing());
+    }
+
+    #[test]
+    fn a_new_generation_begins_at_the_start() {
+        let mut progress = Progress::default();
+        assert!(!progress.belongs_to(0), "nothing was opened yet");
+        progress.begin(Cursor::resume(None, 7));
+        progress.pass(1000);
+        assert!(progress.belongs_to(7) && !progress.belongs_to(8));
+        assert_eq!(progress.next(), 1001);
+        progress.begin(Cursor::resume(None, 8));
+        assert_eq!(progress.next(), 1);
+    }
+}

@@ -1,0 +1,246 @@
+//! The configuration: what the contract fixes, and how everything that is wrong is said at once.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mailferry::config::{Complaint, Config, ConfigError, DestinationKind, Secrets, SourceKind, check, load};
+use mailferry::delivery::{ChannelName, DestinationName};
+use mailferry::destination::Visibility;
+use mailferry::policy::{Approvals, NdaRule, Trust, UnverifiedSenders};
+use mailferry::source::imap::Security;
+use secrecy::ExposeSecret;
+
+/// The smallest configuration, to which tests add.
+pub(crate) const SMALLEST: &str = r#"
+[organisation]
+name = "Our Co"
+domains = ["ourco.example"]
+
+[[source]]
+name = "history"
+kind = "mbox"
+path = "mail/*.mbox"
+
+[[destination]]
+name = "archive"
+kind = "archive"
+path = "channels"
+
+[[partner]]
+name = "Acme"
+domains = ["acme.example"]
+"#;
+
+pub(crate) fn read(text: &str) -> Result<Config, ConfigError> {
+    check(text, &sample("mailferry.toml"), Secrets::Read)
+}
+
+fn complaints(text: &str) -> Vec<Complaint> {
+    read(text).expect_err("complaints").complaints
+}
+
+/// The one complaint about a configuration, as `path: text`.
+fn complaint(text: &str) -> String {
+    let complaints = complaints(text);
+    assert_eq!(complaints.len(), 1, "{complaints:#?}");
+    format!("{}: {}", complaints[0].path, complaints[0].text)
+}
+
+pub(crate) fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/config").join(name)
+}
+
+#[test]
+fn the_contract_s_archive_loads_as_it_stands() {
+    let config = load(&sample("archive.toml"), Secrets::Read).unwrap();
+    assert_eq!(config.state, sample("state"));
+    assert_eq!(config.directory.organisation().domains, ["ourco.example"]);
+    let names: Vec<_> = config.directory.partners().iter().map(|partner| partner.channel.as_str()).collect();
+    assert_eq!(names, ["ext-acme-client", "ext-globex-client", "ext-initech-client"]);
+    assert!(config.directory.partners().iter().all(|partner| partner.trust == Trust::ByRule));
+    assert!(matches!(&config.sources[0].kind, SourceKind::Mbox(path) if *path == sample("mail/*.mbox")));
+    assert_eq!(config.sources[0].origin.unverified, UnverifiedSenders::Allow);
+    let DestinationKind::Archive(archive) = &config.destinations[0].kind else { panic!() };
+    assert_eq!((archive.path.clone(), archive.organisation.as_str()), (sample("channels"), "Our Co"));
+    assert_eq!(config.rules.approval, Approvals::Required);
+    assert_eq!(config.rules.nda, NdaRule::NotRequired);
+}
+
+#[test]
+fn the_contract_s_slack_and_imap_load_as_they_stand() {
+    let config = load(&sample("slack.toml"), Secrets::Skip).unwrap();
+    let DestinationKind::Slack(slack) = &config.destinations[0].kind else { panic!() };
+    assert_eq!(slack.api_url, "http://127.0.0.1:9911/api/");
+    assert_eq!((slack.posts_per_second, slack.workspace_posts_per_minute), (1000.0, 100_000.0));
+    assert_eq!(slack.settle, Duration::from_secs(2));
+
+    let config = load(&sample("imap.toml"), Secrets::Skip).unwrap();
+    let SourceKind::Imap(imap) = &config.sources[0].kind else { panic!() };
+    assert_eq!((imap.host.as_str(), imap.port, imap.security), ("127.0.0.1", 14144, Security::Implicit));
+    assert_eq!(imap.ca_file, Some(sample("tls/cert.pem")));
+    assert_eq!(imap.mailboxes, ["INBOX", "Sent"]);
+    assert_eq!(config.sources[0].origin.unverified, UnverifiedSenders::Allow);
+}
+
+#[test]
+fn what_is_not_written_has_its_default() {
+    let config = read(SMALLEST).unwrap();
+    assert_eq!(config.state, sample("state"));
+    assert_eq!(config.base(), Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/config"));
+    assert_eq!(config.rules.max_attachment_bytes, 25 * 1024 * 1024);
+    assert_eq!(config.destinations[0].visibility, Visibility::Private);
+    let acme = &config.directory.partners()[0];
+    assert_eq!(acme.channel, ChannelName::new("ext-acme-client"));
+    assert_eq!(acme.destination, DestinationName::new("archive"));
+    assert_eq!(acme.trust, Trust::NeedsApproval);
+}
+
+pub(crate) fn imap_with(keys: &str) -> String {
+    let imap = format!(
+        "kind = \"imap\"\nhost = \"imap.ourco.example\"\nusername = \"us\"\npassword = {{ command = \"echo open sesame\" }}\n{keys}"
+    );
+    SMALLEST.replace("kind = \"mbox\"\npath = \"mail/*.mbox\"", &imap)
+}
+
+#[test]
+fn an_imap_source_is_strict_and_secure_by_default() {
+    let config = read(&imap_with("authserv_ids = [\"MX.ourco.example\"]")).unwrap();
+    assert_eq!(config.sources[0].origin.unverified, UnverifiedSenders::Hold);
+    assert_eq!(config.sources[0].origin.trusted_servers, ["mx.ourco.example"]);
+    let SourceKind::Imap(imap) = &config.sources[0].kind else { panic!() };
+    assert_eq!((imap.port, imap.security, imap.max_connections), (993, Security::Implicit, 4));
+    assert_eq!(imap.password.expose_secret(), "open sesame");
+    let config = read(&imap_with("tls = \"starttls\"")).unwrap();
+    assert!(matches!(&config.sources[0].kind, SourceKind::Imap(imap) if imap.port == 143));
+}
+
+#[test]
+fn a_source_s_own_word_on_unverified_senders_stands_above_the_policy_s() {
+    let policy = "[policy]\nunverified_senders = \"hold\"\n";
+    let config = read(&format!("{SMALLEST}{policy}")).unwrap();
+    assert_eq!(config.sources[0].origin.unverified, UnverifiedSenders::Hold);
+    let config = read(&format!("{}{policy}", imap_with("unverified_senders = \"allow\""))).unwrap();
+    assert_eq!(config.sources[0].origin.unverified, UnverifiedSenders::Allow);
+}
+
+#[test]
+fn no_tls_is_for_this_machine_alone() {
+    assert!(complaint(&imap_with("tls = \"none\"")).starts_with("source.history.tls: sends the password in the clear"));
+    assert!(read(&imap_with("tls = \"none\"").replace("imap.ourco.example", "localhost")).is_ok());
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once_in_the_order_of_the_file() {
+    let text = r#"
+stat = "state"
+
+[organisation]
+name = "Our Co"
+domains = ["us@ourco.example", 7]
+
+[policy]
+require_approval = "yes"
+unverified_senders = "drop"
+
+[[source]]
+name = "one"
+kind = "mbx"
+
+[[source]]
+name = "two"
+kind = "mbox"
+
+[[destination]]
+name = "slack"
+kind = "slack"
+token = "xoxb-secret"
+api_url = "http://slack.com/api/"
+posts_per_second = 0
+
+[[partner]]
+name = "Acme"
+domains = ["gmail.com"]
+chanel = "ext-acme"
+
+[[partner]]
+name = "Globex"
+destination = "slak"
+"#;
+    let error = read(text).unwrap_err();
+    let lines: Vec<_> = error.complaints.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+    assert!(!error.to_string().contains("xoxb"), "a secret stays where it is");
+}
+
+#[test]
+fn an_empty_file_is_told_all_that_it_lacks() {
+    let paths: Vec<_> = complaints("").into_iter().map(|complaint| complaint.path).collect();
+    assert_eq!(paths, ["organisation", "source", "destination", "partner"]);
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told_the_line_and_shows_no_secret() {
+    let error = read("state = \"state\"\ntoken = \"xoxb-secret\nname = 1\n").unwrap_err();
+    assert_eq!(error.complaints[0].line, Some(2));
+    assert!(!error.to_string().contains("xoxb"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_absent_points_to_init() {
+    let error = load(Path::new("/nowhere/mailferry.toml"), Secrets::Read).unwrap_err();
+    assert!(error.to_string().contains("mailferry init"), "{error}");
+}
+
+#[test]
+fn what_is_not_built_yet_says_so_and_what_to_use() {
+    for (text, path, advice) in [
+        (SMALLEST.replace("\"mbox\"", "\"pst\""), "source.history.kind", "mbox"),
+        (SMALLEST.replace("kind = \"archive\"", "kind = \"matrix\""), "destination.archive.kind", "slack"),
+        (SMALLEST.replace("kind = \"archive\"", "kind = \"mattermost\""), "destination.archive.kind", "slack"),
+        (imap_with("oauth2 = { token = { env = \"T\" } }"), "source.history.oauth2", "password"),
+    ] {
+        let complaint = complaint(&text);
+        assert!(complaint.starts_with(path) && complaint.contains("not built yet") && complaint.contains(advice), "{complaint}");
+    }
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_is_complained_of_by_the_name_of_its_place() {
+    let with = |password: &str| imap_with("").replace("{ command = \"echo open sesame\" }", password);
+    for (password, words) in [
+        ("{ env = \"MAILFERRY_NOT_SET_ANYWHERE\" }", "no MAILFERRY_NOT_SET_ANYWHERE"),
+        ("{ file = \"/nowhere/password\" }", "/nowhere/password"),
+        ("{ command = \"exit 3\" }", "exit status: 3"),
+        ("{ env = \"A\", file = \"b\" }", "more than one"),
+        ("{ path = \"b\" }", ""),
+        ("\"open sesame\"", "write password = { env = \"IMAP_PASSWORD\" }, { file = \"…\" } or { command = \"…\" }"),
+    ] {
+        let complaints = complaints(&with(password));
+        let said = complaints.iter().any(|c| c.path.starts_with("source.history.password") && c.text.contains(words));
+        assert!(said && !format!("{complaints:?}").contains("sesame"), "{password}: {complaints:?}");
+    }
+    assert!(check(&with("{ env = \"MAILFERRY_NOT_SET_ANYWHERE\" }"), Path::new("a.toml"), Secrets::Skip).is_ok());
+}
+
+#[test]
+fn names_and_channels_belong_to_one() {
+    let twice = |name: &str, channel: &str| {
+        format!("{SMALLEST}\n[[partner]]\nname = {name:?}\ndomains = [\"globex.example\"]\nchannel = {channel:?}\n")
+    };
+    assert!(read(&twice("Globex", "ext-globex")).is_ok());
+    assert!(complaint(&twice("ACME", "ext-globex")).contains("is the name of partner.Acme too"));
+    assert!(complaint(&twice("Globex", "ext-acme-client")).contains("each would read what the other was sent"));
+    assert!(complaint(&twice("Globex", "#Globex")).ends_with("write \"globex\""));
+    let text = format!("{SMALLEST}\n[[partner]]\nname = \"Globex\"\ndomains = [\"ACME.example\"]\n");
+    assert!(complaint(&text).starts_with("partner.Globex.domains[0]: acme.example belongs to both Acme and Globex"));
+}
+
+#[test]
+fn channels_are_named_by_the_destination_s_template() {
+    let template =
+        |template: &str| SMALLEST.replace("path = \"channels\"", &format!("path = \"channels\"\nchannel_template = {template:?}"));
+    let config = read(&template("mail-{partner}").replace("\"Acme\"", "\"Acme & Söhne\"")).unwrap();
+    assert_eq!(config.directory.partners()[0].channel, ChannelName::new("mail-acme-söhne"));
+    assert!(complaint(&template("mail")).contains("share one channel"));
+    assert!(complaint(&template("Mail {partner}")).contains("lower-case"));
+}

@@ -1,0 +1,148 @@
+//! Live mailboxes: against a real Dovecot, and against servers that misbehave byte by byte.
+
+mod dovecot;
+mod scripted;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mailferry::mail::id::Digest;
+use mailferry::position::{Checkpoint, Position, SourceName};
+use mailferry::source::imap::{ImapSettings, ImapSource, Patience, Security};
+use mailferry::source::{Found, Known, Scanned, Source as _, SourceError, outlet};
+
+/// What earlier scans left behind, as the ledger would keep it.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Remembered>>);
+
+#[derive(Default)]
+struct Remembered {
+    checkpoints: BTreeMap<String, Checkpoint>,
+    positions: BTreeSet<Position>,
+}
+
+impl Known for Memory {
+    fn checkpoint(&self, mailbox: &str) -> Option<Checkpoint> {
+        self.0.lock().unwrap().checkpoints.get(mailbox).cloned()
+    }
+
+    fn has(&self, position: &Position) -> bool {
+        self.0.lock().unwrap().positions.contains(position)
+    }
+}
+
+impl Memory {
+    fn keep(&self, mailbox: &str, position: Option<&Position>, checkpoint: Option<&Checkpoint>) {
+        let mut remembered = self.0.lock().unwrap();
+        if let Some(position) = position {
+            assert!(remembered.positions.insert(position.clone()), "{position} was sent twice");
+        }
+        if let Some(checkpoint) = checkpoint {
+            remembered.checkpoints.insert(mailbox.to_owned(), checkpoint.clone());
+        }
+    }
+}
+
+/// All that one scan sent.
+#[derive(Default)]
+struct Seen {
+    messages: Vec<Found>,
+    unreadable: Vec<(Position, String)>,
+    expected: BTreeMap<String, (Option<u64>, Option<u64>)>,
+    done: Vec<String>,
+    failed: BTreeMap<String, SourceError>,
+    end: Option<Result<(), SourceError>>,
+}
+
+impl Seen {
+    /// The UIDs of a mailbox's messages, in order of arrival.
+    fn uids(&self, mailbox: &str) -> Vec<u32> {
+        let places = self.messages.iter().filter(|found| found.position.mailbox == mailbox).map(|found| &found.position.place);
+        places.map(|place| place.split_once('/').unwrap().1.parse().unwrap()).collect()
+    }
+
+    fn digests(&self) -> BTreeSet<Digest> {
+        self.messages.iter().map(|found| Digest::of(&found.raw)).collect()
+    }
+
+    /// Fails unless every mailbox was read to its end.
+    fn expect_clean(&self) {
+        assert!(matches!(self.end, Some(Ok(()))), "{:?}", self.end);
+        assert!(self.failed.is_empty(), "{:?}", self.failed);
+        assert!(self.unreadable.is_empty(), "{:?}", self.unreadable);
+    }
+
+    /// Why the scan as a whole failed.
+    fn error(&self) -> &SourceError {
+        self.end.as_ref().unwrap().as_ref().expect_err("the scan should have failed")
+    }
+}
+
+/// Scans to the end and remembers what was sent, as a ledger does.
+async fn scan(source: &ImapSource, memory: &Memory) -> Seen {
+    let (outlets, mut inlet) = outlet();
+    let outlet = outlets(source.name().clone());
+    drop(outlets);
+    let scanning = {
+        let (source, memory) = (source.clone(), memory.clone());
+        tokio::spawn(async move { source.scan(Arc::new(memory), outlet).await })
+    };
+    let mut seen = Seen::default();
+    while let Some(parcel) = inlet.recv().await {
+        take(&mut seen, memory, parcel.scanned);
+    }
+    seen.end = Some(scanning.await.unwrap());
+    seen
+}
+
+fn take(seen: &mut Seen, memory: &Memory, scanned: Scanned) {
+    match scanned {
+        Scanned::Expected { mailbox, messages, bytes } => {
+            seen.expected.insert(mailbox, (messages, bytes));
+        }
+        Scanned::Message(found) => {
+            memory.keep(&found.position.mailbox, Some(&found.position), found.checkpoint.as_ref());
+            seen.messages.push(found);
+        }
+        Scanned::Unreadable { position, reason, checkpoint } => {
+            memory.keep(&position.mailbox, Some(&position), checkpoint.as_ref());
+            seen.unreadable.push((position, reason));
+        }
+        Scanned::MailboxDone { mailbox, checkpoint } => {
+            memory.keep(&mailbox, None, checkpoint.as_ref());
+            seen.done.push(mailbox);
+        }
+        Scanned::MailboxFailed { mailbox, error } => {
+            seen.failed.insert(mailbox, error);
+        }
+    }
+}
+
+/// An account on this machine, with short pauses.
+fn source(settings: ImapSettings) -> ImapSource {
+    let patience = Patience { first_pause: Duration::from_millis(1), ..Patience::default() };
+    ImapSource::new(SourceName::new("vendors"), settings).with_patience(patience)
+}
+
+fn settings(port: u16, security: Security) -> ImapSettings {
+    ImapSettings {
+        host: "127.0.0.1".to_owned(),
+        port,
+        security,
+        ca_file: None,
+        username: "alice".to_owned(),
+        password: "secret".to_owned().into(),
+        mailboxes: Vec::new(),
+        max_connections: 1,
+    }
+}
+
+/// A small message that differs for each number.
+fn mail(number: u32) -> Vec<u8> {
+    format!(
+        "From: Ann <ann@acme.example>\r\nTo: vendors@ourco.example\r\nSubject: Order {number}\r\n\
+         Message-ID: <{number}@acme.example>\r\nDate: Mon, 1 Mar 2021 09:05:00 +0100\r\n\r\nOrder {number}.\r\n"
+    )
+    .into_bytes()
+}

@@ -1,0 +1,269 @@
+//! A real Dovecot on loopback, with a directory, ports and a certificate of its own. It stops when it is dropped.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mailferry::mail::id::Digest;
+use tempfile::TempDir;
+
+const DOVECOT: &str = "/usr/sbin/dovecot";
+
+/// The owner of all mail; the user need not exist.
+const MAIL_UID: u32 = 5000;
+
+/// How a certificate is marked. `openssl req -x509` marks an authority unless it is told otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Marked {
+    Leaf,
+    Authority,
+}
+
+/// A running Dovecot with the users `alice` (password `secret`) and `bob` (password [`Dovecot::BOBS_PASSWORD`]).
+pub(crate) struct Dovecot {
+    directory: TempDir,
+    process: Child,
+    /// The port for plain text and STARTTLS.
+    pub(crate) imap: u16,
+    /// The port for TLS from the first byte.
+    pub(crate) imaps: u16,
+    delivered: u32,
+}
+
+impl Dovecot {
+    pub(crate) const BOBS_PASSWORD: &'static str = "pä\"ss\\w€rd {5} %";
+
+    pub(crate) fn start() -> Self {
+        Self::start_with(Marked::Leaf, "")
+    }
+
+    /// Starts one whose certificate is marked so, with more lines of configuration.
+    pub(crate) fn start_with(marked: Marked, more: &str) -> Self {
+        require_dovecot();
+        let directory = tempfile::Builder::new().prefix("dovecot").tempdir().unwrap();
+        // The login processes run as another user and have to get in.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        make_certificate(directory.path(), marked);
+        fs::create_dir_all(directory.path().join("mail")).unwrap();
+        fs::write(
+            directory.path().join("users"),
+            format!("alice:{{PLAIN}}secret::::::\nbob:{{PLAIN}}{}::::::\n", Self::BOBS_PASSWORD),
+        )
+        .unwrap();
+        chown(directory.path().join("mail"), Some(MAIL_UID), Some(MAIL_UID)).unwrap();
+        let (imap, imaps) = (free_port(), free_port());
+        fs::write(directory.path().join("dovecot.conf"), configuration(directory.path(), imap, imaps) + more).unwrap();
+        let process = Command::new(DOVECOT)
+            .args(["-F", "-c"])
+            .arg(directory.path().join("dovecot.conf"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut dovecot = Self { directory, process, imap, imaps, delivered: 0 };
+        dovecot.wait_until_it_greets();
+        dovecot
+    }
+
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.directory.path().join("cert.pem")
+    }
+
+    /// The name of a mailbox's directory: the inbox is the Maildir itself, others are `.Name` with dots for slashes.
+    pub(crate) fn maildir(&self, user: &str, mailbox: &str) -> PathBuf {
+        let root = self.directory.path().join("mail").join(user).join("Maildir");
+        if mailbox == "INBOX" { root } else { root.join(format!(".{}", mailbox.replace('/', "."))) }
+    }
+
+    /// Puts a message into `new` of a mailbox, which is made if need be (its name in modified UTF-7), and returns the file.
+    pub(crate) fn deliver(&mut self, user: &str, mailbox: &str, raw: &[u8]) -> PathBuf {
+        self.put(user, mailbox, "new", "", raw)
+    }
+
+    /// Puts a message with Maildir flags into `cur`: `S` is `\Seen`, `F` is `\Flagged`.
+    pub(crate) fn deliver_with_flags(&mut self, user: &str, mailbox: &str, flags: &str, raw: &[u8]) -> PathBuf {
+        self.put(user, mailbox, "cur", &format!(":2,{flags}"), raw)
+    }
+
+    fn put(&mut self, user: &str, mailbox: &str, part: &str, suffix: &str, raw: &[u8]) -> PathBuf {
+        let maildir = self.maildir(user, mailbox);
+        for part in ["cur", "new", "tmp"] {
+            fs::create_dir_all(maildir.join(part)).unwrap();
+        }
+        // Dovecot numbers new files in the order of their names.
+        self.delivered += 1;
+        let file = maildir.join(part).join(format!("{}.M1P1.test{suffix}", 1_600_000_000 + self.delivered));
+        fs::write(&file, raw).unwrap();
+        own(&self.directory.path().join("mail").join(user));
+        file
+    }
+
+    /// Runs `doveadm`.
+    pub(crate) fn doveadm(&self, arguments: &[&str]) -> String {
+        let output =
+            Command::new("doveadm").arg("-c").arg(self.directory.path().join("dovecot.conf")).args(arguments).output().unwrap();
+        assert!(output.status.success(), "doveadm {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The flags of all messages of a mailbox, one line each.
+    pub(crate) fn flags(&self, user: &str, mailbox: &str) -> String {
+        self.doveadm(&["-f", "tab", "fetch", "-u", user, "uid flags", "mailbox", mailbox, "all"])
+    }
+
+    /// All message files of a user: their names (which hold the flags, and whether they are still new) and digests.
+    pub(crate) fn files(&self, user: &str) -> BTreeMap<PathBuf, Digest> {
+        let is_message = |path: &Path| path.parent().is_some_and(|parent| parent.ends_with("cur") || parent.ends_with("new"));
+        walkdir::WalkDir::new(self.maildir(user, "INBOX"))
+            .into_iter()
+            .map(|entry| entry.unwrap().into_path())
+            .filter(|path| path.is_file() && is_message(path))
+            .map(|path| (path.clone(), Digest::of(&fs::read(&path).unwrap())))
+            .collect()
+    }
+
+    /// Takes all rights from a file, so that Dovecot closes the connection when it has to read it.
+    pub(crate) fn lock_up(&self, file: &Path) {
+        fs::set_permissions(file, fs::Permissions::from_mode(0o000)).unwrap();
+    }
+
+    fn wait_until_it_greets(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !greets(self.imap) {
+            let ended = self.process.try_wait().unwrap();
+            assert!(ended.is_none() && Instant::now() < deadline, "dovecot does not start: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("dovecot.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Dovecot {
+    fn drop(&mut self) {
+        // SIGTERM, as the master has to end its children; `Child::kill` would leave them behind.
+        let told = Command::new("kill").arg(self.process.id().to_string()).status();
+        if told.is_ok_and(|status| status.success()) {
+            self.process.wait().ok();
+        } else {
+            self.process.kill().ok();
+        }
+    }
+}
+
+/// These tests never pass by not running.
+fn require_dovecot() {
+    assert!(Path::new(DOVECOT).exists(), "these tests need Dovecot: apt-get install dovecot-core dovecot-imapd");
+    let user = fs::metadata("/proc/self").unwrap().uid();
+    assert_eq!(user, 0, "Dovecot has to be started by root, as it gives up its rights for those of the mail's owner");
+}
+
+fn make_certificate(directory: &Path, marked: Marked) {
+    let constraints = if marked == Marked::Authority { "CA:TRUE" } else { "CA:FALSE" };
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=mailferry test", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+        .args(["-addext", &format!("basicConstraints=critical,{constraints}")])
+        .arg("-keyout")
+        .arg(directory.join("key.pem"))
+        .arg("-out")
+        .arg(directory.join("cert.pem"))
+        .output()
+        .expect("these tests need the openssl command: apt-get install openssl");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn greets(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut greeting = [0; 4];
+    stream.read_exact(&mut greeting).is_ok() && &greeting == b"* OK"
+}
+
+fn own(tree: &Path) {
+    for entry in walkdir::WalkDir::new(tree) {
+        chown(entry.unwrap().path(), Some(MAIL_UID), Some(MAIL_UID)).unwrap();
+    }
+}
+
+fn configuration(directory: &Path, imap: u16, imaps: u16) -> String {
+    let directory = directory.display();
+    format!(
+        r"base_dir = {directory}/run
+state_dir = {directory}/state
+log_path = {directory}/dovecot.log
+instance_name = mailferry-test-{imap}
+protocols = imap
+listen = 127.0.0.1
+first_valid_uid = 1
+mail_location = maildir:~/Maildir
+mail_max_userip_connections = 50
+auth_failure_delay = 0
+ssl = yes
+ssl_cert = <{directory}/cert.pem
+ssl_key = <{directory}/key.pem
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {directory}/users
+}}
+userdb {{
+  driver = static
+  args = uid={MAIL_UID} gid={MAIL_UID} home={directory}/mail/%u
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+  mailbox Sent {{
+    special_use = \Sent
+    auto = subscribe
+  }}
+  mailbox Junk {{
+    special_use = \Junk
+    auto = create
+  }}
+  mailbox Trash {{
+    special_use = \Trash
+    auto = create
+  }}
+  mailbox Drafts {{
+    special_use = \Drafts
+    auto = create
+  }}
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = {imaps}
+    ssl = yes
+  }}
+}}
+service stats {{
+  unix_listener stats-writer {{
+    mode = 0666
+  }}
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+"
+    )
+}
