@@ -1,0 +1,91 @@
+//! `mailferry inspect`: what a person or a program sees of mail files, without any configuration.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::project::{Project, Ran, mail};
+
+/// A directory with two mailboxes of one talk, a mail, and a Maildir.
+fn shelf() -> Project {
+    let project = Project::new("this is no configuration");
+    project.write("a.mbox", mail("root", 1, "ann@acme.example", "bob@ferry.example", None));
+    project.write(
+        "b.box",
+        mail("answer", 2, "bob@ferry.example", "ann@acme.example", Some("root"))
+            + &mail("else", 3, "carl@acme.example", "bob@ferry.example", None),
+    );
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/mail/picture-in-html.eml");
+    project.write("Maildir/cur/1.eml:2,S", std::fs::read(sample).unwrap());
+    project.write("Maildir/tmp/2.eml", "Subject: not delivered yet\n\n");
+    project
+}
+
+fn rows(ran: &Ran) -> Vec<Value> {
+    ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn every_message_is_one_line_of_json_in_order() {
+    let ran = shelf().run(&["inspect", "--json", "a.mbox", "b.box", "Maildir"]).well();
+    let rows = rows(&ran);
+    let places: Vec<_> = rows.iter().map(|row| (row["path"].as_str().unwrap(), row["index"].as_u64().unwrap())).collect();
+    assert_eq!(places, [("a.mbox", 0), ("b.box", 0), ("b.box", 1), ("Maildir/cur/1.eml:2,S", 0)]);
+    let mut root = rows[0].clone();
+    for digest in ["key", "thread"] {
+        assert_eq!(root[digest].take().as_str().map(str::len), Some(64), "{digest}");
+    }
+    let expected = serde_json::json!({
+        "path": "a.mbox", "index": 0, "key": null, "thread": null, "message_id": "root@test.example", "subject": "about root",
+        "date": "2021-03-01T10:00:00+01:00", "from": [{"name": "", "address": "ann@acme.example"}],
+        "to": [{"name": "", "address": "bob@ferry.example"}], "cc": [], "reply_to": [],
+        "text": "The words of root.", "hidden": "", "attachments": [], "notes": [],
+    });
+    root["text"] = root["text"].as_str().unwrap().trim_end().into();
+    assert_eq!(root, expected);
+    let picture = &rows[3]["attachments"][0];
+    assert_eq!(
+        (picture["type"].as_str(), picture["size"].as_u64(), picture["inline"].as_bool()),
+        (Some("image/png"), Some(16), Some(true))
+    );
+}
+
+#[test]
+fn threads_hold_together_over_all_paths_in_either_order() {
+    for paths in [["a.mbox", "b.box"], ["b.box", "a.mbox"]] {
+        let ran = shelf().run(&[["inspect", "--json"], paths].concat()).well();
+        let thread = |name: &str| {
+            let rows = rows(&ran);
+            let row = rows.iter().find(|row| row["subject"] == format!("about {name}")).unwrap();
+            row["thread"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(thread("root"), thread("answer"));
+        assert_ne!(thread("root"), thread("else"));
+    }
+}
+
+#[test]
+fn two_copies_have_one_key_and_one_thread() {
+    let project = shelf();
+    project.write(
+        "copy.eml",
+        mail("root", 1, "ann@acme.example", "bob@ferry.example", None).split_once('\n').unwrap().1.replace('\n', "\r\n"),
+    );
+    let rows = rows(&project.run(&["inspect", "--json", "a.mbox", "copy.eml"]).well());
+    assert_eq!((&rows[0]["key"], &rows[0]["thread"]), (&rows[1]["key"], &rows[1]["thread"]));
+}
+
+#[test]
+fn what_cannot_be_read_is_said_and_the_rest_is_read() {
+    let project = shelf();
+    project.write("outlook.pst", b"!BDN and more");
+    let ran = project.run(&["inspect", "--json", "outlook.pst", "a.mbox", "missing.eml"]);
+    assert_eq!((ran.code, rows(&ran).len()), (Some(1), 1), "{ran:?}");
+    assert!(ran.stderr.contains("outlook.pst") && ran.stderr.contains("missing.eml"), "{}", ran.stderr);
+}
+
+#[test]
+fn people_read_the_same_in_their_own_form() {
+    let ran = shelf().run(&["inspect", "b.box", "Maildir"]).well();
+    insta::assert_snapshot!(ran.stdout);
+}
