@@ -38,6 +38,9 @@ pub fn parse(raw: &[u8]) -> Message {
     if headers.is_empty() {
         notes.add("no headers: this may be no mail");
     }
+    if root.leaves().iter().any(|leaf| is_sealed(leaf)) {
+        notes.add("encrypted or sealed: what it says cannot be read here");
+    }
     let stretches = body::stretches(&root, &mut notes);
     let body = body::assemble(&stretches);
     let files = attachments(&root, body.html.as_deref(), &mut notes);
@@ -119,9 +122,7 @@ fn people(headers: &Headers<'_>, name: &str, notes: &mut Notes) -> Vec<super::Co
     if matches!(name, "From" | "Sender" | "X-Original-From") {
         return headers.only(name, notes).map(|value| people::parse(value, notes)).unwrap_or_default();
     }
-    let mut list: Vec<_> = headers.all(name).flat_map(|value| people::parse(value, notes)).take(bounds::ADDRESSES).collect();
-    list.shrink_to_fit();
-    list
+    headers.all(name).flat_map(|value| people::parse(value, notes)).take(bounds::ADDRESSES).collect()
 }
 
 /// The ids between angle brackets; without brackets, the words that look like ids.
@@ -203,6 +204,11 @@ fn attachments(root: &Part<'_>, html: Option<&str>, notes: &mut Notes) -> Vec<(A
             (file, content)
         })
         .collect()
+}
+
+/// Whether a part hides the text of the message: encrypted, or signed in a form that wraps it (RFC 8551 3, RFC 3156 4).
+fn is_sealed(leaf: &Part<'_>) -> bool {
+    matches!(leaf.media_type.as_str(), "application/pkcs7-mime" | "application/x-pkcs7-mime" | "application/pgp-encrypted")
 }
 
 /// Whether the HTML shows this part by its Content-ID (RFC 2392).

@@ -128,7 +128,26 @@ fn subject_bucket(subject: &str) -> Option<Digest> {
     // One ideograph says as much as a word.
     let wide = base.chars().filter(|c| ('\u{2e80}'..='\u{9fff}').contains(c) || ('\u{ac00}'..='\u{d7af}').contains(c)).count();
     let says_something = letters + wide >= SUBJECT_LETTERS && !GENERIC.contains(&base.trim_end_matches(['!', '?', '.']));
-    says_something.then(|| Digest::of_fields(&[VERSION, b"subject", base.as_bytes()]))
+    says_something.then(|| Digest::of_fields(&[VERSION, b"subject", base.as_bytes(), numbers(subject).as_bytes()]))
+}
+
+/// The tags that hold a number, such as `[Ticket 4711]`: they tell two talks of one name apart. The counter of `Re[2]:`
+/// is none.
+fn numbers(subject: &str) -> String {
+    let mut tags = String::new();
+    let mut before = ' ';
+    let mut rest = subject.chars();
+    while let Some(c) = rest.next() {
+        if c == '[' && !before.is_alphanumeric() {
+            let tag = rest.as_str().split(']').next().unwrap_or_default();
+            if tag.contains(|c: char| c.is_ascii_digit()) {
+                tags.push_str(&tag.to_lowercase());
+                tags.push(']');
+            }
+        }
+        before = c;
+    }
+    tags
 }
 
 /// Short digests of the people, sorted.
@@ -153,6 +172,8 @@ mod tests {
             assert_eq!(subject_bucket(subject), None, "{subject}");
         }
         assert_eq!(subject_bucket("Re: [list] The  plan"), subject_bucket("The  Plan"));
+        assert_eq!(subject_bucket("Re[2]: The plan"), subject_bucket("The plan"));
+        assert_ne!(subject_bucket("Re: [Ticket 1] The plan"), subject_bucket("[Ticket 2] The plan"));
         assert!(subject_bucket("答复：合同").is_none() && subject_bucket("答复：合同草案").is_some());
     }
 }

@@ -86,7 +86,8 @@ const VERSION: &[u8] = b"mailferry thread 1";
 /// Providers that put ids of their own into References, one for everything: mu found them too.
 const FAKE_DOMAINS: [&str; 1] = ["@protonmail.internalid"];
 
-/// The members of one bucket that are looked at. A subject that so many messages share within a window says nothing.
+/// The members of one bucket that are looked at. A subject that so many messages share within a window says nothing, and
+/// joins nobody any more.
 const MOST_MEMBERS: usize = 256;
 
 /// What a message says about its place in a conversation.
@@ -146,8 +147,12 @@ fn threads_of_kin<M: Memory>(hint: &Hint, memory: &mut M) -> Result<Vec<ThreadId
     let window = chrono::Duration::days(i64::from(hint.window_days));
     let date = hint.member.date;
     let (from, to) = (date.checked_sub_signed(window).unwrap_or(date), date.checked_add_signed(window).unwrap_or(date));
+    let members = memory.members(&hint.bucket, from, to, MOST_MEMBERS)?;
+    if members.len() >= MOST_MEMBERS {
+        return Ok(Vec::new());
+    }
     let mut threads = Vec::new();
-    for member in memory.members(&hint.bucket, from, to, MOST_MEMBERS)? {
+    for member in members {
         if hint::belong_together(&hint.member, &member) {
             threads.extend(memory.thread_of_message(&member.key)?);
         }
