@@ -8,4 +8,5 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod reading;
 mod support;

@@ -61,8 +61,6 @@ static ARTICLE: LazyLock<Regex> =
 static ISO_GMT: LazyLock<Regex> = LazyLock::new(|| compile(r"^\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+\-]\d{1,2}:\d\d \S.*[^<,]$"));
 static DATE_THEN_ADDRESS: LazyLock<Regex> =
     LazyLock::new(|| compile(r"^\d{4}[/\-]\d{1,2}[/\-]\d{1,2}\s(?:\d{1,2}:\d\d\s)?[^<>]{1,80}<[^<>\s]+@[^<>\s]+>$"));
-static CAPITALISED: LazyLock<Regex> =
-    LazyLock::new(|| compile(r#"^[\s*_"'“]*(?:[\p{Lu}\p{Lo}][^\s]*\s+)+[\p{L}ç()/]+(?:\s+[\p{L}()/]+)?\s?[:：][\s*_]*$"#));
 
 /// The attribution that ends with line `end`, not reaching above `floor`.
 pub(super) fn ending_at(lines: &[Line], end: usize, floor: usize) -> Option<(Range<usize>, Certainty)> {
@@ -110,6 +108,12 @@ fn marked(line: &str) -> bool {
     line.bytes().any(|byte| byte == b'@' || byte.is_ascii_digit())
 }
 
+/// Words that all begin with a capital, or with a letter that has none.
+fn is_name(text: &str) -> bool {
+    let mut words = text.split_whitespace().map(|word| word.trim_start_matches(['*', '_', '"', '“', '\''])).peekable();
+    words.peek().is_some() && words.all(|word| word.starts_with(|c: char| c.is_alphabetic() && !c.is_lowercase()))
+}
+
 fn judge(joined: &str) -> Option<Certainty> {
     if ISO_GMT.is_match(joined) {
         return Some(Certainty::Alone);
@@ -125,8 +129,11 @@ fn judge(joined: &str) -> Option<Certainty> {
     if wrote && begins && (colon || joined.ends_with("--")) && (address || (date && time)) {
         return Some(Certainty::Alone);
     }
-    let dated = begins && address && (date || time);
-    let named = wrote && colon && joined.split_whitespace().count() <= MAX_BARE_WORDS && CAPITALISED.is_match(joined);
+    let dated = begins && address && date;
+    let named = wrote
+        && colon
+        && joined.split_whitespace().count() <= MAX_BARE_WORDS
+        && WROTE.find(bare).is_some_and(|verb| is_name(joined.get(..verb.start()).unwrap_or_default()));
     let likely = (wrote && begins && (date || address)) || (colon && dated) || named;
     likely.then_some(Certainty::WithQuote)
 }

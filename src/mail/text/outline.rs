@@ -16,8 +16,10 @@ const MAX_SIGN_BYTES: usize = 12;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Blank,
-    /// The author's words, code and patches.
+    /// The author's words.
     Text,
+    /// Code and patches.
+    Code,
     /// Strokes only.
     Rule,
     Quote,
@@ -41,7 +43,7 @@ pub(super) fn outline(lines: &[Line]) -> Vec<Kind> {
     let mut sign: Option<String> = None;
     for i in 0..lines.len() {
         let (Some(line), Some(&kind)) = (lines.get(i), kinds.get(i)) else { break };
-        if verbatim.get(i) == Some(&true) || matches!(kind, Kind::Blank | Kind::Forward | Kind::History) {
+        if matches!(kind, Kind::Blank | Kind::Code | Kind::Forward | Kind::History) {
             continue;
         }
         if kind == Kind::Quote && line.region == Region::Body && !torn(lines, &kinds, i) {
@@ -80,7 +82,7 @@ fn first_look(line: &Line, code: bool) -> Kind {
         Region::Indent | Region::Headers => Kind::Text,
         Region::Attribution if headers::is_forwarded(&line.text) => Kind::Forward,
         Region::Attribution => Kind::Attribution,
-        Region::Body if code => Kind::Text,
+        Region::Body if code => Kind::Code,
         Region::Body if headers::is_forwarded(&line.text) => Kind::Forward,
         Region::Body if is_quoted(&line.text) => Kind::Quote,
         Region::Body if headers::is_original(&line.text) => Kind::History,

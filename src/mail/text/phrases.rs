@@ -6,7 +6,7 @@
 #[derive(Debug)]
 pub(super) struct Language {
     /// The name, for people who read this table.
-    #[cfg_attr(not(test), expect(dead_code, reason = "names the row for readers; the tests print it"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "names the row for people; only the test reads it"))]
     pub(super) name: &'static str,
     /// Ends an attribution: `On Monday, Ann wrote:`.
     pub(super) wrote: &'static [&'static str],
@@ -702,3 +702,31 @@ pub(super) const LANGUAGES: &[Language] = &[
         ],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::LANGUAGES;
+
+    #[test]
+    fn every_row_is_whole_and_in_lower_case() {
+        for language in LANGUAGES {
+            let columns = [
+                language.wrote,
+                language.from,
+                language.sent,
+                language.to,
+                language.subject,
+                language.original,
+                language.forwarded,
+                language.sent_from,
+            ];
+            for column in columns {
+                assert!(!column.is_empty(), "{} has an empty column", language.name);
+                for phrase in column.iter().chain(language.wrote_inside) {
+                    assert_eq!(phrase.trim(), *phrase, "{}", language.name);
+                    assert_eq!(&phrase.to_lowercase(), phrase, "{}", language.name);
+                }
+            }
+        }
+    }
+}

@@ -18,8 +18,13 @@ const MAX_TAGLINE_CHARS: usize = 160;
 static LINKS: LazyLock<Regex> =
     LazyLock::new(|| compile(r"<[^<>]*[/@][^<>]*>|\((?:https?|mailto)[^()]*\)|https?://\S+|[\[\]()<>*_|]"));
 static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i)^\W*{}(?P<rest>.*)$", any_of(|l| l.sent_from))));
-static DEVICE: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"(?i)(?:^|\W){}(?:\W|$|\d)", alternatives(DEVICES.iter().copied()))));
+/// A device or a program; many languages decline the most common names.
+static DEVICE: LazyLock<Regex> = LazyLock::new(|| {
+    let names = alternatives(DEVICES.iter().copied());
+    compile(&format!(
+        r"(?i)(?:^|\W)(?:{names}(?:\W|$|\d)|(?:iphon|ipad|android|mobil|móvil|telef|téléphone|celular|puhelime)\p{{L}}*)"
+    ))
+});
 /// `Ann from mobile`.
 static FROM_MOBILE: LazyLock<Regex> =
     LazyLock::new(|| compile(r"^\p{Lu}\p{L}+ (?i:from (?:my )?(?:mobile|phone|cell|iphone|ipad))$"));

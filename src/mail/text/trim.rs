@@ -70,7 +70,7 @@ impl<'a> Page<'a> {
 
     /// Is a word of the author's left before this line?
     fn has_text_before(&self, end: usize) -> bool {
-        (0..end).any(|i| self.is_shown(i) && self.kind(i) == Kind::Text)
+        (0..end).any(|i| self.is_shown(i) && matches!(self.kind(i), Kind::Text | Kind::Code))
     }
 
     /// Armour, warnings, and what the program marked as a signature.
@@ -100,7 +100,7 @@ impl<'a> Page<'a> {
                     self.end = i;
                     return;
                 }
-                Kind::Text if self.is_shown(i) => text = true,
+                Kind::Text | Kind::Code if self.is_shown(i) => text = true,
                 Kind::BareAttribution if !text || self.quotes_follow(i) => self.hide(i..i + 1),
                 Kind::History | Kind::BareAttribution => {
                     self.end = i;
@@ -109,7 +109,7 @@ impl<'a> Page<'a> {
                     }
                     return;
                 }
-                _ => {}
+                Kind::Blank | Kind::Text | Kind::Code | Kind::Rule | Kind::Quote | Kind::Attribution | Kind::Signature => {}
             }
         }
     }
@@ -122,7 +122,7 @@ impl<'a> Page<'a> {
                 Kind::Blank | Kind::Rule => {}
                 Kind::BareAttribution | Kind::History | Kind::Forward => return false,
                 Kind::Quote if !matches!(before, Kind::Attribution | Kind::Quote) => return true,
-                kind => before = kind,
+                kind @ (Kind::Text | Kind::Code | Kind::Quote | Kind::Attribution | Kind::Signature) => before = kind,
             }
         }
         false
@@ -240,7 +240,7 @@ impl<'a> Page<'a> {
             && !self.unanswered
             && !self.has_text_before(only.start)
             && (0..only.start).any(|i| self.kind(i) == Kind::Attribution)
-            && (only.end..self.end).any(|i| self.kind(i) == Kind::Text)
+            && (only.end..self.end).any(|i| matches!(self.kind(i), Kind::Text | Kind::Code))
         {
             self.hide(only.clone());
         }
@@ -275,7 +275,13 @@ impl<'a> Page<'a> {
                     open = true;
                 }
                 Kind::Blank | Kind::Rule => {}
-                _ => open = false,
+                Kind::Text
+                | Kind::Code
+                | Kind::Attribution
+                | Kind::BareAttribution
+                | Kind::History
+                | Kind::Forward
+                | Kind::Signature => open = false,
             }
         }
         runs
