@@ -98,7 +98,7 @@ pub(super) fn ending_at(lines: &[Line], end: usize, floor: usize) -> Option<(Ran
 fn ends_like_one(last: &str) -> bool {
     let bare = last.trim_end_matches(['*', '_', ' ', '\u{200e}', '\u{200f}']);
     bare.ends_with([':', '：'])
-        || bare.ends_with("--")
+        || (bare.ends_with("---") && marked(bare))
         || bare.ends_with('>')
         || (marked(bare) && (ISO_GMT.is_match(bare) || WROTE.is_match(bare)))
 }
@@ -126,7 +126,7 @@ fn judge(joined: &str) -> Option<Certainty> {
     let (date, time, address) = (DATE.is_match(joined), TIME.is_match(joined), ADDRESS.is_match(joined));
     let begins = (DATE_FIRST.is_match(joined) && (date || time)) || NAME_FIRST.is_match(joined) || ARTICLE.is_match(joined);
     let wrote = WROTE.is_match(bare) || (colon && (WROTE_THEN_DATE.is_match(bare) || (begins && WROTE_INSIDE.is_match(bare))));
-    if wrote && begins && (colon || joined.ends_with("--")) && (address || (date && time)) {
+    if wrote && begins && (colon || joined.ends_with("---")) && (address || (date && time)) {
         return Some(Certainty::Alone);
     }
     let dated = begins && address && date;

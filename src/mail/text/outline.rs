@@ -44,6 +44,7 @@ pub(super) fn outline(lines: &[Line]) -> Vec<Kind> {
     for i in 0..lines.len() {
         let (Some(line), Some(&kind)) = (lines.get(i), kinds.get(i)) else { break };
         if matches!(kind, Kind::Blank | Kind::Code | Kind::Forward | Kind::History) {
+            floor = if kind == Kind::Blank { floor } else { i + 1 };
             continue;
         }
         if kind == Kind::Quote && line.region == Region::Body && !torn(lines, &kinds, i) {
