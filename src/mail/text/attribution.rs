@@ -10,6 +10,7 @@ use regex::Regex;
 
 use super::line::{Line, Region};
 use super::pattern::{any_of, compile};
+use super::phrases::Purpose;
 
 /// An attribution is wrapped over so many lines at most.
 const MAX_LINES: usize = 5;
@@ -31,15 +32,15 @@ pub(super) enum Certainty {
 static WROTE: LazyLock<Regex> = LazyLock::new(|| {
     compile(&format!(
         r"(?i)(?:^|[^\p{{L}}]|[\p{{Han}}\p{{Hiragana}}\p{{Hangul}}\p{{Thai}}]){}[\s*_:：>\-.…‎‏]*$",
-        any_of(|l| l.wrote)
+        any_of(Purpose::Wrote)
     ))
 });
 /// A verb with the author or the date behind it.
 static WROTE_INSIDE: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"(?i)(?:^|[\s>»)\]]){}[\s:(]", any_of(|l| l.wrote_inside))));
+    LazyLock::new(|| compile(&format!(r"(?i)(?:^|[\s>»)\]]){}[\s:(]", any_of(Purpose::WroteInside))));
 /// `… wrote (time …):` and `… schrieb am …:`: a verb with only a date behind it.
 static WROTE_THEN_DATE: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"(?i)[>)\]]\s*{}\s[^<>@]+\d[^<>@]*[:：]?$", any_of(|l| l.wrote))));
+    LazyLock::new(|| compile(&format!(r"(?i)[>)\]]\s*{}\s[^<>@]+\d[^<>@]*[:：]?$", any_of(Purpose::Wrote))));
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
     compile(
         r"(?x)\d{1,4}\s?[./\-]\s?\d{1,2}\s?[./\-]\s?\d{1,4} | \b(?:19|20)\d\d\b | \b\d{1,2}/\d{1,2}\b | \d{2,4}\s?[年년] | \d{1,2}\s?[月월]

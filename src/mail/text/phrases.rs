@@ -1,731 +1,134 @@
-//! The words of mail programs, one row a language: data only, the rules stand in the files beside this one.
-//!
-//! All in lower case. A row holds what programs write in that language, so that a new language is one new row.
+//! The words of mail programs and of machines that add to mail. The words themselves are data, in `phrases.txt` (a paragraph
+//! for each language, so that a new language is one new paragraph) and `notices.txt` (a paragraph for each purpose).
 
-/// What mail programs write in one language.
-#[derive(Debug)]
-pub(super) struct Language {
-    /// The name, for people who read this table.
-    #[cfg_attr(not(test), expect(dead_code, reason = "names the row for people; only the test reads it"))]
-    pub(super) name: &'static str,
-    /// Ends an attribution: `On Monday, Ann wrote:`.
-    pub(super) wrote: &'static [&'static str],
-    /// Stands inside an attribution, with the author or the date behind it: `Am Montag schrieb Ann:`.
-    pub(super) wrote_inside: &'static [&'static str],
-    /// The names of the header From as Outlook prints it.
-    pub(super) from: &'static [&'static str],
-    /// Sent and Date.
-    pub(super) sent: &'static [&'static str],
+const LANGUAGES: &str = include_str!("phrases.txt");
+const NOTICES: &str = include_str!("notices.txt");
+
+/// What words are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Ends an attribution.
+    Wrote,
+    /// Stands inside an attribution.
+    WroteInside,
+    /// The header From above history.
+    From,
+    /// Sent or Date.
+    Sent,
     /// To.
-    pub(super) to: &'static [&'static str],
+    To,
     /// Subject.
-    pub(super) subject: &'static [&'static str],
-    /// Between dashes, above the message that is answered.
-    pub(super) original: &'static [&'static str],
-    /// Between dashes or alone with a colon, above a message that is passed on.
-    pub(super) forwarded: &'static [&'static str],
-    /// Begins the line that a mobile program adds: `Sent from my phone`.
-    pub(super) sent_from: &'static [&'static str],
+    Subject,
+    /// Any other header above history.
+    OtherHeader,
+    /// Above the message that is answered.
+    Original,
+    /// Above a message that is passed on.
+    Forwarded,
+    /// Begins the line of a mobile program.
+    SentFrom,
+    /// A device or program in such a line.
+    Device,
+    /// Warns of an outside sender.
+    Banner,
+    /// Stands in such a warning.
+    BannerCue,
+    /// Begins a legal notice.
+    NoticeHeading,
+    /// What a legal notice is about.
+    NoticeSubject,
+    /// A term of a legal notice.
+    NoticeTerm,
+    /// In the footer of a list or a scanner.
+    Footer,
+    /// Says that the answers stand inside the history.
+    InlineAnswers,
 }
 
-/// Header names that are the same kind in every language: Cc, Reply-To, Importance, attachments.
-pub(super) const OTHER_HEADERS: &[&str] = &[
-    "cc",
-    "bcc",
-    "cci",
-    "kopie",
-    "kopia",
-    "kopi",
-    "copia",
-    "copie",
-    "cópia",
-    "копия",
-    "копія",
-    "抄送",
-    "副本",
-    "참조",
-    "reply-to",
-    "reply to",
-    "risposta",
-    "répondre à",
-    "antwort an",
-    "responder a",
-    "rispondi a",
-    "importance",
-    "priority",
-    "wichtigkeit",
-    "importancia",
-    "importância",
-    "importanza",
-    "attachments",
-    "anlagen",
-    "pièces jointes",
-    "datos adjuntos",
-    "anexos",
-    "allegati",
-    "bijlagen",
-    "bilagor",
-    "organization",
-    "resent-from",
-    "mailed-by",
-    "categories",
-];
+impl Purpose {
+    /// All words for this purpose, in lower case, in all languages.
+    pub(super) fn words(self) -> Vec<&'static str> {
+        match self {
+            Self::Wrote => of_languages("wrote"),
+            Self::WroteInside => of_languages("wrote inside"),
+            Self::From => of_languages("from"),
+            Self::Sent => of_languages("sent"),
+            Self::To => of_languages("to"),
+            Self::Subject => of_languages("subject"),
+            Self::Original => of_languages("original"),
+            Self::Forwarded => of_languages("forwarded"),
+            Self::SentFrom => of_languages("sent from"),
+            Self::OtherHeader => of_notices("other header"),
+            Self::Device => of_notices("device"),
+            Self::Banner => of_notices("banner"),
+            Self::BannerCue => of_notices("banner cue"),
+            Self::NoticeHeading => of_notices("notice heading"),
+            Self::NoticeSubject => of_notices("notice subject"),
+            Self::NoticeTerm => of_notices("notice term"),
+            Self::Footer => of_notices("footer"),
+            Self::InlineAnswers => of_notices("inline answers"),
+        }
+    }
+}
 
-/// Names of devices and programs in the lines that mobile programs add.
-pub(super) const DEVICES: &[&str] = &[
-    "iphone",
-    "ipad",
-    "ipod",
-    "phone",
-    "mobile",
-    "cell",
-    "handy",
-    "smartphone",
-    "handheld",
-    "tablet",
-    "blackberry",
-    "android",
-    "samsung",
-    "galaxy",
-    "htc",
-    "xperia",
-    "huawei",
-    "nokia",
-    "pixel",
-    "oneplus",
-    "xiaomi",
-    "motorola",
-    "windows",
-    "mac",
-    "macbook",
-    "watch",
-    "treo",
-    "palm",
-    "device",
-    "mail",
-    "outlook",
-    "gmail",
-    "yahoo",
-    "mailbox",
-    "airmail",
-    "protonmail",
-    "k-9",
-    "thunderbird",
-    "samsung",
-    "spark",
-];
+/// Lines `key: word | word` of all paragraphs.
+fn of_languages(key: &str) -> Vec<&'static str> {
+    let rows = LANGUAGES.lines().filter(|line| line.starts_with(' ')).filter_map(|line| line.trim().split_once(':'));
+    rows.filter(|(name, _)| *name == key).flat_map(|(_, words)| words.split(" | ")).map(str::trim).collect()
+}
 
-/// One row a language.
-pub(super) const LANGUAGES: &[Language] = &[
-    Language {
-        name: "English",
-        wrote: &["wrote", "writes", "said", "has written", "write"],
-        wrote_inside: &[],
-        from: &["from"],
-        sent: &["sent", "date", "sent at"],
-        to: &["to"],
-        subject: &["subject"],
-        original: &[
-            "original message",
-            "original appointment",
-            "reply message",
-            "previous message",
-            "original mail",
-            "original email",
-        ],
-        forwarded: &[
-            "forwarded message",
-            "forwarded mail",
-            "forwarded email",
-            "begin forwarded message",
-            "forwarded by",
-            "start of forwarded message",
-        ],
-        sent_from: &[
-            "sent from",
-            "sent via",
-            "sent with",
-            "sent using",
-            "sent by",
-            "sent on",
-            "sent while",
-            "from my",
-            "get outlook for",
-            "typed on my",
-        ],
-    },
-    Language {
-        name: "German",
-        wrote: &["schrieb", "geschrieben", "hat geschrieben", "schreibt"],
-        wrote_inside: &["schrieb", "schrieb am", "hat am"],
-        from: &["von"],
-        sent: &["gesendet", "datum", "gesendet am", "gesendet um"],
-        to: &["an"],
-        subject: &["betreff"],
-        original: &[
-            "ursprüngliche nachricht",
-            "urspruengliche nachricht",
-            "originalnachricht",
-            "original-nachricht",
-            "ursprünglicher termin",
-        ],
-        forwarded: &["weitergeleitete nachricht", "anfang der weitergeleiteten nachricht", "weitergeleitet von"],
-        sent_from: &[
-            "gesendet von",
-            "gesendet mit",
-            "gesendet aus",
-            "von meinem",
-            "von meiner",
-            "diese nachricht wurde von",
-            "diese e-mail wurde von",
-            "holen sie sich outlook",
-            "outlook für",
-        ],
-    },
-    Language {
-        name: "French",
-        wrote: &["a écrit", "écrit", "a ecrit", "écrivait"],
-        wrote_inside: &[],
-        from: &["de", "expéditeur"],
-        sent: &["envoyé", "date", "envoyé le", "date d'envoi"],
-        to: &["à", "a", "pour", "destinataire"],
-        subject: &["objet", "sujet"],
-        original: &["message d'origine", "message d’origine", "message original", "message initial"],
-        forwarded: &[
-            "message transféré",
-            "message transmis",
-            "courriel transféré",
-            "début du message réexpédié",
-            "début du message transféré",
-            "transféré par",
-        ],
-        sent_from: &[
-            "envoyé de",
-            "envoyé depuis",
-            "envoyé à partir",
-            "envoyé avec",
-            "obtenez outlook",
-            "télécharger outlook",
-            "provenance :",
-        ],
-    },
-    Language {
-        name: "Spanish",
-        wrote: &["escribió", "escribio", "escribe", "ha escrito"],
-        wrote_inside: &[],
-        from: &["de"],
-        sent: &["enviado", "fecha", "enviado el", "enviada el", "enviado a las"],
-        to: &["para", "a"],
-        subject: &["asunto"],
-        original: &["mensaje original", "mensaje de origen", "cita original"],
-        forwarded: &["mensaje reenviado", "inicio del mensaje reenviado", "forwarded message", "reenviado por"],
-        sent_from: &["enviado desde", "enviado con", "enviado de mi", "enviado por", "obtener outlook", "obtén outlook"],
-    },
-    Language {
-        name: "Portuguese",
-        wrote: &["escreveu", "escreveu o seguinte", "escreve"],
-        wrote_inside: &[],
-        from: &["de"],
-        sent: &["enviado", "enviada", "data", "enviada em", "enviado em"],
-        to: &["para"],
-        subject: &["assunto"],
-        original: &["mensagem original", "mensagem de origem"],
-        forwarded: &[
-            "mensagem encaminhada",
-            "mensagem reencaminhada",
-            "início da mensagem encaminhada",
-            "início da mensagem reencaminhada",
-            "encaminhado por",
-        ],
-        sent_from: &[
-            "enviado do meu",
-            "enviado da minha",
-            "enviado a partir",
-            "enviado via",
-            "enviado pelo",
-            "obter outlook",
-            "obter o outlook",
-            "baixar o outlook",
-        ],
-    },
-    Language {
-        name: "Italian",
-        wrote: &["ha scritto", "scrisse", "scrive", "ha scritto il seguente messaggio"],
-        wrote_inside: &[],
-        from: &["da"],
-        sent: &["inviato", "data", "inviato il"],
-        to: &["a"],
-        subject: &["oggetto"],
-        original: &["messaggio originale", "messaggio originario"],
-        forwarded: &["messaggio inoltrato", "inizio messaggio inoltrato", "inoltrato da"],
-        sent_from: &[
-            "inviato da",
-            "inviato dal",
-            "inviato con",
-            "inviato tramite",
-            "inviata da",
-            "ottieni outlook",
-            "scarica outlook",
-        ],
-    },
-    Language {
-        name: "Dutch",
-        wrote: &["schreef", "het volgende geschreven", "geschreven", "schreef het volgende", "schrijft"],
-        wrote_inside: &["schreef", "heeft"],
-        from: &["van"],
-        sent: &["verzonden", "datum", "verzonden op"],
-        to: &["aan"],
-        subject: &["onderwerp"],
-        original: &["oorspronkelijk bericht", "origineel bericht", "oorspronkelijke bericht"],
-        forwarded: &["doorgestuurd bericht", "begin doorgestuurd bericht", "doorgezonden bericht"],
-        sent_from: &[
-            "verzonden vanaf",
-            "verzonden met",
-            "verzonden vanuit",
-            "verstuurd vanaf",
-            "verstuurd met",
-            "verstuurd vanuit",
-            "outlook voor",
-            "download outlook",
-        ],
-    },
-    Language {
-        name: "Swedish",
-        wrote: &["skrev", "skrev följande"],
-        wrote_inside: &["skrev"],
-        from: &["från"],
-        sent: &["skickat", "datum", "skickat den"],
-        to: &["till"],
-        subject: &["ämne"],
-        original: &["ursprungligt meddelande", "originalmeddelande", "ursprungligt mail"],
-        forwarded: &["vidarebefordrat meddelande", "vidarebefordrat brev", "vidarebefordrat mail"],
-        sent_from: &["skickat från", "skickat med", "skickades från", "hämta outlook", "sänt från"],
-    },
-    Language {
-        name: "Danish",
-        wrote: &["skrev", "skrev følgende"],
-        wrote_inside: &["skrev"],
-        from: &["fra"],
-        sent: &["sendt", "dato"],
-        to: &["til"],
-        subject: &["emne"],
-        original: &["oprindelig meddelelse", "original meddelelse", "oprindelig besked"],
-        forwarded: &["videresendt meddelelse", "videresendt besked", "start på videresendt besked"],
-        sent_from: &["sendt fra", "sendt med", "sendt via", "hent outlook"],
-    },
-    Language {
-        name: "Norwegian",
-        wrote: &["skrev", "skrev følgende"],
-        wrote_inside: &["skrev"],
-        from: &["fra"],
-        sent: &["sendt", "dato"],
-        to: &["til"],
-        subject: &["emne"],
-        original: &["opprinnelig melding", "original melding", "opprinnelig e-post"],
-        forwarded: &["videresendt melding", "videresendt e-post", "start på videresendt melding"],
-        sent_from: &["sendt fra", "sendt med", "få outlook", "skaff deg outlook"],
-    },
-    Language {
-        name: "Finnish",
-        wrote: &["kirjoitti", "kirjoitti seuraavaa"],
-        wrote_inside: &["kirjoitti"],
-        from: &["lähettäjä", "keneltä"],
-        sent: &["lähetetty", "päivämäärä", "päiväys"],
-        to: &["vastaanottaja", "kenelle"],
-        subject: &["aihe"],
-        original: &["alkuperäinen viesti"],
-        forwarded: &["välitetty viesti", "edelleenlähetetty viesti", "välitetty viesti alkaa"],
-        sent_from: &["lähetetty", "hanki outlook"],
-    },
-    Language {
-        name: "Icelandic",
-        wrote: &["skrifaði"],
-        wrote_inside: &["skrifaði"],
-        from: &["frá"],
-        sent: &["sent", "dagsetning"],
-        to: &["til"],
-        subject: &["efni"],
-        original: &["upprunaleg skilaboð"],
-        forwarded: &["framsend skilaboð"],
-        sent_from: &["sent úr"],
-    },
-    Language {
-        name: "Polish",
-        wrote: &["napisał", "napisała", "napisał(a)", "pisze", "napisał/a", "napisali"],
-        wrote_inside: &["napisał", "napisał(a)", "użytkownik"],
-        from: &["od", "nadawca"],
-        sent: &["wysłano", "data", "wysłane"],
-        to: &["do", "adresat"],
-        subject: &["temat"],
-        original: &["oryginalna wiadomość", "wiadomość oryginalna", "wiadomość pierwotna", "treść oryginalnej wiadomości"],
-        forwarded: &["przekazana wiadomość", "wiadomość przekazana", "przekazywana wiadomość", "treść przekazanej wiadomości"],
-        sent_from: &["wysłane z", "wysłano z", "wysłane przez", "pobierz program outlook", "pobierz outlook"],
-    },
-    Language {
-        name: "Czech",
-        wrote: &["napsal", "napsala", "napsal(a)", "napsal/a", "píše"],
-        wrote_inside: &[],
-        from: &["od", "odesílatel"],
-        sent: &["odesláno", "datum"],
-        to: &["komu", "příjemce"],
-        subject: &["předmět"],
-        original: &["původní zpráva", "původní e-mail", "původní email"],
-        forwarded: &["přeposlaná zpráva", "přeposlaný e-mail", "přeposlaný email"],
-        sent_from: &["odesláno z", "odesláno přes", "získat outlook"],
-    },
-    Language {
-        name: "Slovak",
-        wrote: &["napísal", "napísala", "napísal(a)", "píše"],
-        wrote_inside: &[],
-        from: &["od", "odosielateľ"],
-        sent: &["odoslané", "dátum", "odoslaná"],
-        to: &["komu", "pre"],
-        subject: &["predmet"],
-        original: &["pôvodná správa"],
-        forwarded: &["preposlaná správa", "odovzdaná správa"],
-        sent_from: &["odoslané z", "odoslané zo"],
-    },
-    Language {
-        name: "Slovene",
-        wrote: &["napisal", "napisala", "je napisal", "je napisala", "je napisal/a", "je napisal(a)"],
-        wrote_inside: &["je oseba"],
-        from: &["od"],
-        sent: &["poslano", "datum"],
-        to: &["za", "komu"],
-        subject: &["zadeva"],
-        original: &["izvirno sporočilo"],
-        forwarded: &["posredovano sporočilo"],
-        sent_from: &["poslano iz"],
-    },
-    Language {
-        name: "Croatian, Bosnian and Serbian (Latin)",
-        wrote: &["napisao je", "napisala je", "je napisao", "je napisala", "je napisao/la", "napisao", "napisala", "piše"],
-        wrote_inside: &[],
-        from: &["od", "šalje", "pošiljatelj", "pošiljalac"],
-        sent: &["poslano", "datum", "poslato"],
-        to: &["za", "prima", "primatelj"],
-        subject: &["predmet", "naslov"],
-        original: &["izvorna poruka", "originalna poruka"],
-        forwarded: &["proslijeđena poruka", "prosleđena poruka"],
-        sent_from: &["poslano s", "poslato sa", "poslano sa"],
-    },
-    Language {
-        name: "Serbian (Cyrillic)",
-        wrote: &["је написао", "је написала", "је написао/ла", "написао је", "написала је"],
-        wrote_inside: &[],
-        from: &["од", "шаље"],
-        sent: &["послато", "датум"],
-        to: &["за", "прима"],
-        subject: &["предмет", "наслов"],
-        original: &["оригинална порука", "изворна порука"],
-        forwarded: &["прослеђена порука"],
-        sent_from: &["послато са"],
-    },
-    Language {
-        name: "Hungarian",
-        wrote: &["írta", "ezt írta", "a következőt írta", "írt"],
-        wrote_inside: &["ezt írta"],
-        from: &["feladó"],
-        sent: &["elküldve", "dátum", "küldve"],
-        to: &["címzett"],
-        subject: &["tárgy"],
-        original: &["eredeti üzenet", "eredeti levél"],
-        forwarded: &["továbbított üzenet", "továbbított levél"],
-        sent_from: &["elküldve a", "küldve", "iphone-omról küldve", "az iphone-omról"],
-    },
-    Language {
-        name: "Romanian",
-        wrote: &["a scris", "a scris următoarele", "a scris:"],
-        wrote_inside: &[],
-        from: &["de la", "expeditor", "from"],
-        sent: &["trimis", "data", "dată"],
-        to: &["către", "catre", "pentru"],
-        subject: &["subiect"],
-        original: &["mesaj original", "mesajul original", "mesaj inițial"],
-        forwarded: &["mesaj redirecționat", "mesaj redirectionat", "mesaj transmis"],
-        sent_from: &["trimis de pe", "trimis din", "trimis de la"],
-    },
-    Language {
-        name: "Bulgarian",
-        wrote: &["написа", "пише", "написал"],
-        wrote_inside: &[],
-        from: &["от"],
-        sent: &["изпратено", "дата"],
-        to: &["до"],
-        subject: &["относно", "тема"],
-        original: &["оригинално съобщение", "първоначално съобщение"],
-        forwarded: &["препратено съобщение", "препратено писмо"],
-        sent_from: &["изпратено от"],
-    },
-    Language {
-        name: "Russian",
-        wrote: &["написал", "написала", "написал(а)", "пишет", "писал", "писал(а)", "пишете", "писали", "написали"],
-        wrote_inside: &["пользователь"],
-        from: &["от", "от кого", "отправитель"],
-        sent: &["отправлено", "дата", "послано"],
-        to: &["кому", "получатель"],
-        subject: &["тема"],
-        original: &["исходное сообщение", "оригинальное сообщение", "исходное письмо", "первоначальное сообщение"],
-        forwarded: &[
-            "пересылаемое сообщение",
-            "пересланное сообщение",
-            "перенаправленное сообщение",
-            "начало переадресованного сообщения",
-            "конец пересылаемого сообщения",
-        ],
-        sent_from: &["отправлено с", "отправлено из", "отправлено через", "послано с"],
-    },
-    Language {
-        name: "Ukrainian",
-        wrote: &["пише", "написав", "написала", "написав(ла)", "писав", "написав(-ла)"],
-        wrote_inside: &["користувач"],
-        from: &["від", "від кого"],
-        sent: &["надіслано", "дата", "відправлено"],
-        to: &["кому", "до"],
-        subject: &["тема"],
-        original: &["вихідне повідомлення", "оригінальне повідомлення", "початкове повідомлення"],
-        forwarded: &["переслане повідомлення", "пересилання повідомлення", "перенаправлене повідомлення"],
-        sent_from: &["надіслано з", "відправлено з"],
-    },
-    Language {
-        name: "Greek",
-        wrote: &["έγραψε", "έγραψαν", "έγραψε τα εξής"],
-        wrote_inside: &["ο/η", "έγραψε"],
-        from: &["από", "αποστολέας"],
-        sent: &["στάλθηκε", "ημερομηνία", "εστάλη"],
-        to: &["προς", "παραλήπτης"],
-        subject: &["θέμα"],
-        original: &["αρχικό μήνυμα", "πρωτότυπο μήνυμα"],
-        forwarded: &["προωθημένο μήνυμα", "έναρξη προωθημένου μηνύματος"],
-        sent_from: &["στάλθηκε από", "εστάλη από", "απεσταλμένο από"],
-    },
-    Language {
-        name: "Turkish",
-        wrote: &["şunu yazdı", "şunları yazdı", "yazdı", "yazmış"],
-        wrote_inside: &[],
-        from: &["kimden", "gönderen"],
-        sent: &["gönderildi", "tarih", "gönderme tarihi", "gönderilme tarihi"],
-        to: &["kime", "alıcı"],
-        subject: &["konu"],
-        original: &["özgün ileti", "orijinal mesaj", "orjinal mesaj", "orijinal ileti"],
-        forwarded: &["yönlendirilen ileti", "iletilen mesaj", "iletilmiş mesaj", "yönlendirilmiş mesaj"],
-        sent_from: &[
-            "iphone'umdan gönderildi",
-            "ipad'imden gönderildi",
-            "telefonumdan gönderildi",
-            "android için outlook",
-            "ios için outlook",
-        ],
-    },
-    Language {
-        name: "Lithuanian",
-        wrote: &["rašė", "parašė"],
-        wrote_inside: &[],
-        from: &["nuo", "siuntėjas"],
-        sent: &["išsiųsta", "data"],
-        to: &["kam", "iki"],
-        subject: &["tema"],
-        original: &["originalus laiškas", "pradinis pranešimas"],
-        forwarded: &["persiųstas laiškas", "persiųstas pranešimas"],
-        sent_from: &["išsiųsta iš"],
-    },
-    Language {
-        name: "Latvian",
-        wrote: &["rakstīja", "uzrakstīja"],
-        wrote_inside: &[],
-        from: &["no", "sūtītājs"],
-        sent: &["nosūtīts", "datums", "sūtīts"],
-        to: &["kam", "adresāts"],
-        subject: &["tēma", "temats"],
-        original: &["sākotnējā ziņa", "oriģinālais ziņojums"],
-        forwarded: &["pārsūtīta ziņa", "pārsūtīts ziņojums"],
-        sent_from: &["nosūtīts no", "sūtīts no"],
-    },
-    Language {
-        name: "Estonian",
-        wrote: &["kirjutas", "kirjutas järgmist"],
-        wrote_inside: &["kirjutas"],
-        from: &["saatja", "kellelt"],
-        sent: &["saadetud", "kuupäev"],
-        to: &["adressaat", "saaja", "kellele"],
-        subject: &["teema"],
-        original: &["algne teade", "originaalteade", "algsõnum"],
-        forwarded: &["edastatud kiri", "edastatud sõnum", "edastatud teade"],
-        sent_from: &["saadetud minu", "saadetud seadmest"],
-    },
-    Language {
-        name: "Catalan",
-        wrote: &["va escriure", "ha escrit", "escrigué", "ha escrit el missatge següent"],
-        wrote_inside: &["del dia"],
-        from: &["de"],
-        sent: &["enviat", "data", "enviat el"],
-        to: &["per a", "per"],
-        subject: &["assumpte", "tema"],
-        original: &["missatge original"],
-        forwarded: &["missatge reenviat", "inici del missatge reenviat"],
-        sent_from: &["enviat des", "enviat amb"],
-    },
-    Language {
-        name: "Arabic",
-        wrote: &["كتب", "كتبت", "كتب ما يلي"],
-        wrote_inside: &["تمت كتابة ما يلي بواسطة", "كتب"],
-        from: &["من", "من‏", "مرسل"],
-        sent: &["تاريخ الإرسال", "التاريخ", "تم الإرسال", "أرسلت"],
-        to: &["إلى"],
-        subject: &["الموضوع", "موضوع"],
-        original: &["الرسالة الأصلية", "رسالة أصلية"],
-        forwarded: &["رسالة تمت إعادة توجيهها", "رسالة معاد توجيهها", "الرسالة المعاد توجيهها"],
-        sent_from: &["أرسلت من", "تم الإرسال من", "أُرسلت من", "مرسل من"],
-    },
-    Language {
-        name: "Persian",
-        wrote: &["نوشت", "نوشته است", "نوشته"],
-        wrote_inside: &[],
-        from: &["از", "فرستنده"],
-        sent: &["ارسال", "تاریخ", "ارسال شده"],
-        to: &["به", "گیرنده"],
-        subject: &["موضوع"],
-        original: &["پیام اصلی"],
-        forwarded: &["پیام هدایت شده", "پیام بازفرستاده"],
-        sent_from: &["ارسال شده از", "ارسال از"],
-    },
-    Language {
-        name: "Hebrew",
-        wrote: &["כתב", "כתבה", "כתב/ה", "כתב את הדברים הבאים", "נכתב על ידי"],
-        wrote_inside: &["מאת"],
-        from: &["מאת"],
-        sent: &["נשלח", "תאריך", "נשלח ב"],
-        to: &["אל"],
-        subject: &["נושא", "הנדון"],
-        original: &["הודעה מקורית", "ההודעה המקורית"],
-        forwarded: &["הודעה שהועברה", "הודעה מועברת"],
-        sent_from: &["נשלח מ", "נשלח באמצעות"],
-    },
-    Language {
-        name: "Hindi",
-        wrote: &["ने लिखा", "को लिखा", "लिखा"],
-        wrote_inside: &[],
-        from: &["प्रेषक", "से"],
-        sent: &["भेजा गया", "दिनांक"],
-        to: &["प्रति", "को"],
-        subject: &["विषय"],
-        original: &["मूल संदेश"],
-        forwarded: &["अग्रेषित संदेश"],
-        sent_from: &["मेरे iphone से भेजा गया"],
-    },
-    Language {
-        name: "Vietnamese",
-        wrote: &["đã viết", "viết"],
-        wrote_inside: &[],
-        from: &["từ"],
-        sent: &["đã gửi", "ngày", "gửi lúc"],
-        to: &["đến", "tới"],
-        subject: &["chủ đề", "tiêu đề"],
-        original: &["thư gốc", "tin nhắn gốc"],
-        forwarded: &["thư đã chuyển tiếp", "thư được chuyển tiếp", "tin nhắn chuyển tiếp", "forwarded message"],
-        sent_from: &["được gửi từ", "đã gửi từ", "gửi từ", "tải outlook"],
-    },
-    Language {
-        name: "Indonesian and Malay",
-        wrote: &["menulis", "telah menulis"],
-        wrote_inside: &[],
-        from: &["dari", "daripada"],
-        sent: &["dikirim", "tanggal", "dihantar", "tarikh"],
-        to: &["kepada", "ke"],
-        subject: &["subjek", "perihal", "hal"],
-        original: &["pesan asli", "mesej asal"],
-        forwarded: &["pesan terusan", "pesan yang diteruskan", "mesej dimajukan"],
-        sent_from: &["dikirim dari", "dihantar daripada", "dapatkan outlook"],
-    },
-    Language {
-        name: "Thai",
-        wrote: &["เขียนว่า", "เขียน", "ได้เขียนว่า"],
-        wrote_inside: &[],
-        from: &["จาก"],
-        sent: &["ส่ง", "วันที่", "ส่งเมื่อ"],
-        to: &["ถึง"],
-        subject: &["เรื่อง", "ชื่อเรื่อง"],
-        original: &["ข้อความต้นฉบับ", "ข้อความเดิม"],
-        forwarded: &["ข้อความที่ส่งต่อ"],
-        sent_from: &["ส่งจาก"],
-    },
-    Language {
-        name: "Japanese",
-        wrote: &["のメール", "さんは書きました", "wrote", "書きました", "のメッセージ"],
-        wrote_inside: &[],
-        from: &["差出人", "送信者", "送信元"],
-        sent: &["送信日時", "日時", "送信日", "日付"],
-        to: &["宛先", "to"],
-        subject: &["件名"],
-        original: &["元のメッセージ", "元メール", "original message", "元の予定"],
-        forwarded: &["転送されたメッセージ", "転送メッセージ", "転送されたメール"],
-        sent_from: &["iphoneから送信", "ipadから送信", "android 用 outlook", "ios 用 outlook", "私のiphone"],
-    },
-    Language {
-        name: "Chinese",
-        wrote: &["写道", "寫道", "写到", "寫了", "写"],
-        wrote_inside: &[],
-        from: &["发件人", "寄件者", "寄件人", "發件人", "发信人"],
-        sent: &["发送时间", "寄件日期", "日期", "发件日期", "傳送日期", "时间", "發送時間", "已传送", "已傳送"],
-        to: &["收件人", "收件者", "至"],
-        subject: &["主题", "主旨", "主題", "标题"],
-        original: &["原始邮件", "邮件原件", "原始郵件", "原邮件", "原始訊息", "原始信件"],
-        forwarded: &[
-            "转发的邮件",
-            "转发邮件信息",
-            "轉寄郵件",
-            "轉寄訊息",
-            "开始转发的邮件",
-            "已转发的邮件",
-            "下面是被转发的邮件",
-            "以下是被轉寄的訊息",
-        ],
-        sent_from: &["发自我的", "發自我的", "从我的", "從我的", "发自", "获取 outlook", "取得 outlook"],
-    },
-    Language {
-        name: "Korean",
-        wrote: &["님이 작성", "작성", "님이 쓴 글", "님의 메시지", "씀"],
-        wrote_inside: &[],
-        from: &["보낸 사람", "보낸사람", "발신자"],
-        sent: &["보낸 날짜", "날짜", "보낸날짜", "보낸 시간"],
-        to: &["받는 사람", "받는사람", "수신자"],
-        subject: &["제목"],
-        original: &["원본 메시지", "원본 메일", "original message"],
-        forwarded: &["전달된 메시지", "전달된 메일"],
-        sent_from: &[
-            "나의 iphone에서 보냄",
-            "내 iphone에서 보냄",
-            "iphone에서 보냄",
-            "android용 outlook",
-            "ios용 outlook",
-            "내 galaxy에서",
-        ],
-    },
-];
+/// The indented lines below the line that is the key.
+fn of_notices(key: &str) -> Vec<&'static str> {
+    let below = NOTICES.lines().skip_while(|line| *line != key).skip(1);
+    below.take_while(|line| line.starts_with(' ')).flat_map(|line| line.split(" | ")).map(str::trim).collect()
+}
 
 #[cfg(test)]
 mod tests {
-    use super::LANGUAGES;
+    use super::{LANGUAGES, Purpose};
+
+    const ALL: [Purpose; 18] = [
+        Purpose::Wrote,
+        Purpose::WroteInside,
+        Purpose::From,
+        Purpose::Sent,
+        Purpose::To,
+        Purpose::Subject,
+        Purpose::OtherHeader,
+        Purpose::Original,
+        Purpose::Forwarded,
+        Purpose::SentFrom,
+        Purpose::Device,
+        Purpose::Banner,
+        Purpose::BannerCue,
+        Purpose::NoticeHeading,
+        Purpose::NoticeSubject,
+        Purpose::NoticeTerm,
+        Purpose::Footer,
+        Purpose::InlineAnswers,
+    ];
 
     #[test]
-    fn every_row_is_whole_and_in_lower_case() {
-        for language in LANGUAGES {
-            let columns = [
-                language.wrote,
-                language.from,
-                language.sent,
-                language.to,
-                language.subject,
-                language.original,
-                language.forwarded,
-                language.sent_from,
-            ];
-            for column in columns {
-                assert!(!column.is_empty(), "{} has an empty column", language.name);
-                for phrase in column.iter().chain(language.wrote_inside) {
-                    assert_eq!(phrase.trim(), *phrase, "{}", language.name);
-                    assert_eq!(&phrase.to_lowercase(), phrase, "{}", language.name);
-                }
+    fn every_purpose_has_words_in_lower_case() {
+        for purpose in ALL {
+            let words = purpose.words();
+            assert!(words.len() > 5, "{purpose:?}");
+            for word in words {
+                assert!(!word.is_empty() && !word.contains('|'), "{purpose:?}: {word}");
+                assert_eq!(word.to_lowercase(), word, "{purpose:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_language_has_all_that_it_needs() {
+        let paragraphs: Vec<&str> = LANGUAGES.split("\n\n").filter(|paragraph| !paragraph.starts_with('#')).collect();
+        assert!(paragraphs.len() > 30);
+        for paragraph in paragraphs {
+            for key in ["wrote", "from", "sent", "to", "subject", "original", "forwarded", "sent from"] {
+                let found =
+                    paragraph.lines().filter(|line| line.trim().split_once(':').is_some_and(|(name, _)| name == key)).count();
+                assert_eq!(found, 1, "{key} in {paragraph}");
             }
         }
     }
