@@ -16,6 +16,8 @@ const BANNER_PARAGRAPHS: usize = 3;
 const BANNER_LINES: usize = 8;
 /// A legal notice has so many characters at least: shorter ones may be the author's own words.
 const NOTICE_CHARS: usize = 90;
+/// And says what it is about within so many bytes.
+const NOTICE_BEGINS_WITHIN: usize = 200;
 /// The signed text's armour has so many lines at most.
 const ARMOUR_LINES: usize = 120;
 
@@ -68,7 +70,8 @@ pub(super) fn is_legal(paragraph: &str) -> bool {
     if HEADING.is_match(paragraph) && (terms() >= 1 || SUBJECT.is_match(paragraph)) {
         return true;
     }
-    paragraph.chars().count() >= NOTICE_CHARS && SUBJECT.is_match(paragraph) && terms() >= 2
+    let early = SUBJECT.find(paragraph).is_some_and(|subject| subject.start() < NOTICE_BEGINS_WITHIN);
+    paragraph.chars().count() >= NOTICE_CHARS && early && terms() >= 2
 }
 
 /// Does this paragraph at the end of a mail read like the footer of a list, a tracker or a virus scanner?

@@ -1,5 +1,7 @@
 //! What each line is, before anything is decided.
 
+use std::ops::Range;
+
 use super::attribution::{self, Certainty};
 use super::headers;
 use super::line::{Line, Region};
@@ -8,8 +10,7 @@ use super::verbatim;
 
 /// A quote stands so many lines below its attribution at most.
 const QUOTE_WITHIN: usize = 4;
-/// A fragment of the author's own that an old program quotes with a sign of its own, such as `| ` or `ann> `, has a sign of so
-/// many bytes at most.
+/// Some programs quote with a sign of their own, such as `ann> `, of so many bytes at most.
 const MAX_SIGN_BYTES: usize = 12;
 
 /// What a line is.
@@ -108,13 +109,7 @@ fn torn(lines: &[Line], kinds: &[Kind], i: usize) -> bool {
 }
 
 /// What begins or ends with line `i` and introduces something below it.
-fn introduction(
-    lines: &[Line],
-    kinds: &[Kind],
-    i: usize,
-    floor: usize,
-    sign: &mut Option<String>,
-) -> Option<(std::ops::Range<usize>, Kind)> {
+fn introduction(lines: &[Line], kinds: &[Kind], i: usize, floor: usize, sign: &mut Option<String>) -> Option<(Range<usize>, Kind)> {
     let line = lines.get(i)?;
     if line.region != Region::Body {
         return None;
