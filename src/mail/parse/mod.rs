@@ -106,7 +106,12 @@ fn with_line_feeds(raw: &[u8]) -> Cow<'_, [u8]> {
 
 fn subject(headers: &Headers<'_>, notes: &mut Notes) -> String {
     let value = headers.only("Subject", notes).unwrap_or_default();
-    clean::line(&words::decoded(value, notes), bounds::LINE_CHARS)
+    let subject = clean::line(&words::decoded(value, notes), bounds::SUBJECT_CHARS + 1);
+    if subject.chars().count() <= bounds::SUBJECT_CHARS {
+        return subject;
+    }
+    notes.add("subject cut: longer than the bound");
+    clean::line(&subject, bounds::SUBJECT_CHARS)
 }
 
 /// The people of a header. A list that was repeated is one list (RFC 5322 4.5); of two authors only the first counts.

@@ -1,5 +1,7 @@
 //! Address lists (RFC 5322 3.4), broken ones included.
 
+use std::borrow::Cow;
+
 use mail_parser::parsers::MessageStream;
 use mail_parser::{Addr, HeaderValue};
 
@@ -9,7 +11,7 @@ use crate::mail::{Address, Correspondent};
 
 /// Reads the addresses of a header; groups are opened, and encoded words cannot add an address.
 pub(super) fn parse(value: &[u8], notes: &mut Notes) -> Vec<Correspondent> {
-    let mut line = with_commas(&words::joined(value, notes));
+    let mut line = with_commas(&words::joined(&without_forced_folds(value), notes));
     // The parser of the header ends at its line end.
     line.push('\n');
     let people = guarded(|| {
@@ -29,6 +31,27 @@ pub(super) fn parse(value: &[u8], notes: &mut Notes) -> Vec<Correspondent> {
         notes.add("addresses cut: more than the bound");
     }
     people
+}
+
+/// How long a line is that had to be folded (RFC 5322 2.1.1: 998, less the name of the field), and not only might be.
+const FORCED_FOLD_BYTES: usize = 980;
+
+/// Undoes the folds that went through the middle of an address, as some mailers fold a line of full length.
+fn without_forced_folds(value: &[u8]) -> Cow<'_, [u8]> {
+    let is_forced = |line: &[u8]| line.len() >= FORCED_FOLD_BYTES && !line.trim_ascii_end().ends_with(b",");
+    if value.len() < FORCED_FOLD_BYTES || !value.split(|byte| *byte == b'\n').any(is_forced) {
+        return Cow::Borrowed(value);
+    }
+    let mut out = Vec::with_capacity(value.len());
+    let mut was_forced = false;
+    for line in value.split_inclusive(|byte| *byte == b'\n') {
+        out.extend_from_slice(if was_forced { line.trim_ascii_start() } else { line });
+        was_forced = is_forced(line);
+        if was_forced {
+            out.truncate(out.trim_ascii_end().len());
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Puts in the comma that some mailers leave out behind `>`.
@@ -145,6 +168,14 @@ mod tests {
             read("=?utf-8?Q?=22CEO=22_=3Cceo=40corp.example=3E=2C?= <evil@x.example>"),
             pairs(&[("\"CEO\" <ceo@corp.example>,", "evil@x.example")])
         );
+    }
+
+    #[test]
+    fn an_address_that_a_full_line_broke_is_whole_again() {
+        let list = "ann@a.example,".repeat(FORCED_FOLD_BYTES / 14 + 1);
+        let read = read(&format!("{list} carl\r\n a.roe@c.example,\r\n Bob\r\n Ray <bob@b.example>"));
+        let tail: Vec<_> = read.iter().rev().take(2).rev().cloned().collect();
+        assert_eq!(tail, pairs(&[("", "carla.roe@c.example"), ("Bob Ray", "bob@b.example")]));
     }
 
     #[test]

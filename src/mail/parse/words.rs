@@ -9,9 +9,6 @@ use super::charset;
 use super::notes::Notes;
 use super::transfer;
 
-/// How far the end of an encoded word is looked for. RFC 2047 2 allows 75 bytes, real ones have thousands.
-const WORD_BYTES: usize = 8 * 1024;
-
 /// A piece of a header value.
 enum Piece<'v> {
     /// As written.
@@ -77,7 +74,9 @@ struct Word<'v> {
 fn pieces<'v>(value: &'v [u8], notes: &mut Notes) -> Vec<Piece<'v>> {
     let mut pieces = Vec::new();
     let mut run: Vec<Word<'v>> = Vec::new();
-    let (mut rest, mut searched) = (value, 0);
+    // Behind the last end of a word there is none: without this a value of nothing but beginnings takes its square in time.
+    let (mut rest, behind) = value.split_at_checked(memmem::rfind(value, b"?=").map_or(0, |end| end + 2)).unwrap_or((value, &[]));
+    let mut searched = 0;
     while let Some(found) = rest.get(searched..).and_then(|tail| memmem::find(tail, b"=?")) {
         let start = searched + found;
         let (before, tail) = rest.split_at_checked(start).unwrap_or((rest, &[]));
@@ -94,6 +93,7 @@ fn pieces<'v>(value: &'v [u8], notes: &mut Notes) -> Vec<Piece<'v>> {
     }
     flush(&mut run, &mut pieces, notes);
     pieces.push(Piece::Written(rest));
+    pieces.push(Piece::Written(behind));
     pieces
 }
 
@@ -107,8 +107,7 @@ fn read_word(value: &[u8]) -> Option<(Word<'_>, &[u8])> {
     if charset.is_empty() || charset.contains(char::is_whitespace) || !(is_base64 || encoding.eq_ignore_ascii_case(b"q")) {
         return None;
     }
-    let window = tail.get(..WORD_BYTES).unwrap_or(tail);
-    let (data, end) = tail.split_at_checked(memmem::find(window, b"?=")?)?;
+    let (data, end) = tail.split_at_checked(memmem::find(tail, b"?=")?)?;
     let charset = charset.split_once('*').map_or(charset, |(charset, _)| charset);
     Some((Word { charset, is_base64, data }, end.strip_prefix(b"?=")?))
 }
