@@ -100,7 +100,7 @@ impl Vault {
     ///
     /// # Errors
     /// When the disk is full or cannot be written; then nothing of the batch is kept.
-    pub fn keep(&self, batch: &[&Sealed]) -> Result<Vec<String>, VaultError> {
+    pub fn keep(&self, batch: &[Sealed]) -> Result<Vec<String>, VaultError> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
@@ -108,7 +108,7 @@ impl Vault {
         let name = Digest::of_fields(&digests).to_string();
         let path = self.pack(&name);
         let mut offset = 0;
-        let locate = |sealed: &&Sealed| {
+        let locate = |sealed: &Sealed| {
             let locator = format!("{name}/{offset}");
             offset += (HEAD_BYTES + sealed.stored.len()) as u64;
             locator
@@ -153,7 +153,7 @@ impl Vault {
         self.dir.join(name.get(..2).unwrap_or(name)).join(format!("{name}.pack"))
     }
 
-    fn write(&self, path: &Path, batch: &[&Sealed]) -> io::Result<()> {
+    fn write(&self, path: &Path, batch: &[Sealed]) -> io::Result<()> {
         let shelf = path.parent().unwrap_or(&self.dir);
         if !shelf.is_dir() {
             fs::create_dir_all(shelf)?;
@@ -171,7 +171,7 @@ impl Vault {
     }
 }
 
-fn write_entries(path: &Path, batch: &[&Sealed]) -> io::Result<()> {
+fn write_entries(path: &Path, batch: &[Sealed]) -> io::Result<()> {
     let mut out = io::BufWriter::new(File::create(path)?);
     for sealed in batch {
         out.write_all(MAGIC)?;
@@ -201,8 +201,7 @@ mod tests {
     use super::*;
 
     fn kept(vault: &Vault, raws: &[&[u8]]) -> Vec<String> {
-        let sealed: Vec<Sealed> = raws.iter().map(|raw| seal(raw).unwrap()).collect();
-        vault.keep(&sealed.iter().collect::<Vec<_>>()).unwrap()
+        vault.keep(&raws.iter().map(|raw| seal(raw).unwrap()).collect::<Vec<_>>()).unwrap()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Ingest: sources → understanding on all cores → vault → ledger, in batches, in order.
+//! Ingest: sources → understanding and vault on all cores → ledger, in batches, in order.
 //!
 //! A batch is whatever the sources have ready: one message when mail trickles in, [`MAX_BATCH`] when an archive is read.
 //! Batches are understood side by side and committed in the order in which they came, so a checkpoint never overtakes the
@@ -16,7 +16,7 @@ use crate::ledger::{Admission, Admitted, Completeness};
 use crate::position::{Checkpoint, Position, SourceName};
 use crate::report::IngestReport;
 use crate::source::{Inlet, Known, Parcel, Scanned, Source, SourceError, outlet};
-use crate::vault::Sealed;
+use crate::vault::{Sealed, Vault};
 
 /// Messages that are committed together at most: enough to make the cost of a barrier small, few enough that a crash
 /// repeats little.
@@ -58,7 +58,8 @@ pub(super) async fn run(world: &Arc<World>, sources: &[Arc<dyn Source>]) -> anyh
 
 /// Commits everything that comes, until the sources are done or somebody asks to stop.
 async fn commit_all(world: &Arc<World>, inlet: Inlet, report: &mut IngestReport) -> anyhow::Result<()> {
-    let side_by_side = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    // One more than there are cores: while one waits for the disk, or for its turn to be admitted, the others work.
+    let side_by_side = std::thread::available_parallelism().map_or(2, std::num::NonZero::get) + 1;
     let batches = stream::unfold(inlet, |mut inlet| async move {
         let batch = tokio::select! {
             batch = next_batch(&mut inlet) => batch,
@@ -72,12 +73,14 @@ async fn commit_all(world: &Arc<World>, inlet: Inlet, report: &mut IngestReport)
     });
     let mut understood = std::pin::pin!(understood.buffered(side_by_side));
     while let Some(batch) = understood.next().await {
-        let mut batch = batch.context("understanding mail broke down")?.context("a message cannot be compressed")?;
+        let mut batch = batch.context("understanding mail broke down")??;
         let told = std::mem::take(&mut batch.told);
         let worker = world.clone();
-        let (batch, admitted) = spawn_blocking(move || commit(&worker, &mut batch).map(|admitted| (batch, admitted)))
-            .await
-            .context("committing broke down")??;
+        let admit = move || {
+            let admissions = batch.understood.iter().map(|understood| &understood.admission);
+            worker.ledger.admit(admissions).map(|admitted| (batch, admitted))
+        };
+        let (batch, admitted) = spawn_blocking(admit).await.context("admitting broke down")??;
         tell(world, report, &told);
         count(world, report, batch.understood, &admitted);
     }
@@ -99,11 +102,12 @@ struct Batch {
     _shares: Vec<Parcel>,
 }
 
-fn understand_batch(world: &World, parcels: Vec<Parcel>) -> std::io::Result<Batch> {
+/// Understands a batch and keeps its raw messages: a message in the ledger is always in the vault.
+fn understand_batch(world: &World, parcels: Vec<Parcel>) -> anyhow::Result<Batch> {
     let now = (world.clock)();
     let mut batch = Batch { understood: Vec::with_capacity(parcels.len()), told: Vec::new(), _shares: Vec::new() };
     for mut parcel in parcels {
-        match understand::parcel(world, &mut parcel, now)? {
+        match understand::parcel(world, &mut parcel, now).context("a message cannot be compressed")? {
             Some(understood) => {
                 batch.understood.push(understood);
                 batch._shares.push(parcel);
@@ -111,21 +115,24 @@ fn understand_batch(world: &World, parcels: Vec<Parcel>) -> std::io::Result<Batc
             None => batch.told.push(parcel),
         }
     }
+    if let Keeping::Vault(vault) = &world.keeping {
+        keep(vault, &mut batch.understood)?;
+    }
     Ok(batch)
 }
 
-/// Keeps the raw messages, then admits the batch: a message in the ledger is always in the vault.
-fn commit(world: &World, batch: &mut Batch) -> anyhow::Result<Vec<Admitted>> {
-    if let Keeping::Vault(vault) = &world.keeping {
-        let sealed: Vec<&Sealed> = batch.understood.iter().filter_map(|understood| understood.sealed.as_ref()).collect();
-        let mut locators = vault.keep(&sealed)?.into_iter();
-        for understood in batch.understood.iter_mut().filter(|understood| understood.sealed.is_some()) {
-            if let Admission::Message(candidate) = &mut understood.admission {
-                candidate.vault = locators.next().unwrap_or_default();
-            }
+/// Keeps what is new, and notes where.
+fn keep(vault: &Vault, batch: &mut [Understood]) -> anyhow::Result<()> {
+    let sealed: Vec<Sealed> = batch.iter_mut().filter_map(|understood| understood.sealed.take()).collect();
+    let mut locators = vault.keep(&sealed)?.into_iter();
+    for understood in batch {
+        if let Admission::Message(candidate) = &mut understood.admission
+            && understood.is_new
+        {
+            candidate.vault = locators.next().unwrap_or_default();
         }
     }
-    Ok(world.ledger.admit(batch.understood.iter().map(|understood| &understood.admission))?)
+    Ok(())
 }
 
 /// Passes on what the sources said beside the mail.

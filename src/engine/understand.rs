@@ -20,8 +20,10 @@ const MAX_FUTURE: Duration = Duration::days(2);
 pub(super) struct Understood {
     /// For the ledger; the vault's locator is still empty.
     pub(super) admission: Admission,
-    /// The message ready for the vault; `None` where it is known already, or where there is none.
+    /// The message ready for the vault, until it is kept there.
     pub(super) sealed: Option<Sealed>,
+    /// Whether there was something to keep: a message that was not known.
+    pub(super) is_new: bool,
     /// Bytes of the raw message.
     pub(super) bytes: u64,
     /// What would be posted, in a dry run.
@@ -62,8 +64,8 @@ pub(super) fn message(world: &World, found: Found, now: DateTime<Utc>) -> std::i
         position: found.position,
         checkpoint: found.checkpoint,
     };
-    let bytes = found.raw.len() as u64;
-    Ok(Understood { admission: Admission::Message(Box::new(candidate)), sealed, bytes, forecast })
+    let (bytes, is_new) = (found.raw.len() as u64, sealed.is_some());
+    Ok(Understood { admission: Admission::Message(Box::new(candidate)), sealed, is_new, bytes, forecast })
 }
 
 /// Understands whatever a source sent; `None` for what the ledger does not record.
@@ -80,7 +82,7 @@ pub(super) fn parcel(world: &World, parcel: &mut Parcel, now: DateTime<Utc>) -> 
             return Ok(None);
         }
     };
-    Ok(Some(Understood { admission, sealed: None, bytes: 0, forecast: Vec::new() }))
+    Ok(Some(Understood { admission, sealed: None, is_new: false, bytes: 0, forecast: Vec::new() }))
 }
 
 /// How a message ends, and the channels that it goes to.

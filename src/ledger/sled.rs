@@ -10,7 +10,7 @@ use super::LedgerError;
 use super::store::{Page, Store, Writes};
 
 /// sled's page cache, in bytes. Its default is 1 GiB; the ledger's hot part is small.
-const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A sled tree.
 pub(super) struct SledStore {

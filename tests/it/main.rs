@@ -25,6 +25,7 @@ mod mbox;
 mod parsing;
 mod policy;
 mod slack;
+mod reading;
 mod support;
 mod threads;
 mod tidy;

@@ -10,6 +10,7 @@ use regex::Regex;
 
 use super::line::{Line, Region};
 use super::pattern::{any_of, compile};
+use super::phrases::Purpose;
 
 /// An attribution is wrapped over so many lines at most.
 const MAX_LINES: usize = 5;
@@ -31,15 +32,15 @@ pub(super) enum Certainty {
 static WROTE: LazyLock<Regex> = LazyLock::new(|| {
     compile(&format!(
         r"(?i)(?:^|[^\p{{L}}]|[\p{{Han}}\p{{Hiragana}}\p{{Hangul}}\p{{Thai}}]){}[\s*_:：>\-.…‎‏]*$",
-        any_of(|l| l.wrote)
+        any_of(Purpose::Wrote)
     ))
 });
 /// A verb with the author or the date behind it.
 static WROTE_INSIDE: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"(?i)(?:^|[\s>»)\]]){}[\s:(]", any_of(|l| l.wrote_inside))));
+    LazyLock::new(|| compile(&format!(r"(?i)(?:^|[\s>»)\]]){}[\s:(]", any_of(Purpose::WroteInside))));
 /// `… wrote (time …):` and `… schrieb am …:`: a verb with only a date behind it.
 static WROTE_THEN_DATE: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"(?i)[>)\]]\s*{}\s[^<>@]+\d[^<>@]*[:：]?$", any_of(|l| l.wrote))));
+    LazyLock::new(|| compile(&format!(r"(?i)[>)\]]\s*{}\s[^<>@]+\d[^<>@]*[:：]?$", any_of(Purpose::Wrote))));
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
     compile(
         r"(?x)\d{1,4}\s?[./\-]\s?\d{1,2}\s?[./\-]\s?\d{1,4} | \b(?:19|20)\d\d\b | \b\d{1,2}/\d{1,2}\b | \d{2,4}\s?[年년] | \d{1,2}\s?[月월]
@@ -61,8 +62,6 @@ static ARTICLE: LazyLock<Regex> =
 static ISO_GMT: LazyLock<Regex> = LazyLock::new(|| compile(r"^\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+\-]\d{1,2}:\d\d \S.*[^<,]$"));
 static DATE_THEN_ADDRESS: LazyLock<Regex> =
     LazyLock::new(|| compile(r"^\d{4}[/\-]\d{1,2}[/\-]\d{1,2}\s(?:\d{1,2}:\d\d\s)?[^<>]{1,80}<[^<>\s]+@[^<>\s]+>$"));
-static CAPITALISED: LazyLock<Regex> =
-    LazyLock::new(|| compile(r#"^[\s*_"'“]*(?:[\p{Lu}\p{Lo}][^\s]*\s+)+[\p{L}ç()/]+(?:\s+[\p{L}()/]+)?\s?[:：][\s*_]*$"#));
 
 /// The attribution that ends with line `end`, not reaching above `floor`.
 pub(super) fn ending_at(lines: &[Line], end: usize, floor: usize) -> Option<(Range<usize>, Certainty)> {
@@ -100,7 +99,7 @@ pub(super) fn ending_at(lines: &[Line], end: usize, floor: usize) -> Option<(Ran
 fn ends_like_one(last: &str) -> bool {
     let bare = last.trim_end_matches(['*', '_', ' ', '\u{200e}', '\u{200f}']);
     bare.ends_with([':', '：'])
-        || bare.ends_with("--")
+        || (bare.ends_with("---") && marked(bare))
         || bare.ends_with('>')
         || (marked(bare) && (ISO_GMT.is_match(bare) || WROTE.is_match(bare)))
 }
@@ -108,6 +107,12 @@ fn ends_like_one(last: &str) -> bool {
 /// Cheaper still: without a digit or an address it is none, unless it ends in a colon.
 fn marked(line: &str) -> bool {
     line.bytes().any(|byte| byte == b'@' || byte.is_ascii_digit())
+}
+
+/// Words that all begin with a capital, or with a letter that has none.
+fn is_name(text: &str) -> bool {
+    let mut words = text.split_whitespace().map(|word| word.trim_start_matches(['*', '_', '"', '“', '\''])).peekable();
+    words.peek().is_some() && words.all(|word| word.starts_with(|c: char| c.is_alphabetic() && !c.is_lowercase()))
 }
 
 fn judge(joined: &str) -> Option<Certainty> {
@@ -122,11 +127,14 @@ fn judge(joined: &str) -> Option<Certainty> {
     let (date, time, address) = (DATE.is_match(joined), TIME.is_match(joined), ADDRESS.is_match(joined));
     let begins = (DATE_FIRST.is_match(joined) && (date || time)) || NAME_FIRST.is_match(joined) || ARTICLE.is_match(joined);
     let wrote = WROTE.is_match(bare) || (colon && (WROTE_THEN_DATE.is_match(bare) || (begins && WROTE_INSIDE.is_match(bare))));
-    if wrote && begins && (colon || joined.ends_with("--")) && (address || (date && time)) {
+    if wrote && begins && (colon || joined.ends_with("---")) && (address || (date && time)) {
         return Some(Certainty::Alone);
     }
-    let dated = begins && address && (date || time);
-    let named = wrote && colon && joined.split_whitespace().count() <= MAX_BARE_WORDS && CAPITALISED.is_match(joined);
+    let dated = begins && address && date;
+    let named = wrote
+        && colon
+        && joined.split_whitespace().count() <= MAX_BARE_WORDS
+        && WROTE.find(bare).is_some_and(|verb| is_name(joined.get(..verb.start()).unwrap_or_default()));
     let likely = (wrote && begins && (date || address)) || (colon && dated) || named;
     likely.then_some(Certainty::WithQuote)
 }

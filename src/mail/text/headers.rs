@@ -9,7 +9,7 @@ use regex::Regex;
 
 use super::line::Line;
 use super::pattern::{any_of, compile};
-use super::phrases::{LANGUAGES, OTHER_HEADERS};
+use super::phrases::Purpose;
 
 /// A block of headers is so many lines at most: To and Cc may be wrapped over several.
 const MAX_LINES: usize = 40;
@@ -30,21 +30,17 @@ enum Header {
 
 static NAMES: LazyLock<BTreeMap<&'static str, Vec<Header>>> = LazyLock::new(|| {
     let mut names: BTreeMap<&'static str, Vec<Header>> = BTreeMap::new();
-    for language in LANGUAGES {
-        let columns = [
-            (language.from, Header::From),
-            (language.sent, Header::Sent),
-            (language.to, Header::To),
-            (language.subject, Header::Subject),
-        ];
-        for (column, header) in columns {
-            for name in column {
-                names.entry(name).or_default().push(header);
-            }
+    let columns = [
+        (Purpose::From, Header::From),
+        (Purpose::Sent, Header::Sent),
+        (Purpose::To, Header::To),
+        (Purpose::Subject, Header::Subject),
+        (Purpose::OtherHeader, Header::Other),
+    ];
+    for (purpose, header) in columns {
+        for name in purpose.words() {
+            names.entry(name).or_default().push(header);
         }
-    }
-    for name in OTHER_HEADERS {
-        names.entry(name).or_default().push(Header::Other);
     }
     names
 });
@@ -58,11 +54,11 @@ static RAW: LazyLock<Regex> = LazyLock::new(|| {
 /// Above a patch that the author pastes: git's first line, or scissors (git-mailinfo).
 static PASTED: LazyLock<Regex> = LazyLock::new(|| compile(r"^>?From [0-9a-f]{40} |^\s*[-=]{1,}.*(?:8<|>8|✂|%<|>%).*[-=]{1,}\s*$"));
 static ORIGINAL: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*[-_=—–]{{2,}}\s*{}\s*[-_=—–]{{2,}}[\s*_:]*$", any_of(|l| l.original))));
+    LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*[-_=—–]{{2,}}\s*{}\s*[-_=—–]{{2,}}[\s*_:]*$", any_of(Purpose::Original))));
 static FORWARDED: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*[-_=—–]{{2,}}\s*{}", any_of(|l| l.forwarded))));
+    LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*[-_=—–]{{2,}}\s*{}", any_of(Purpose::Forwarded))));
 static FORWARDED_BARE: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*{}\s?[:：][\s*_]*$", any_of(|l| l.forwarded))));
+    LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*{}\s?[:：][\s*_]*$", any_of(Purpose::Forwarded))));
 static DATED: LazyLock<Regex> = LazyLock::new(|| compile(r"\d{1,4}[./\-]\d{1,2}[./\-]\d{2,4}\s.*\d{1,2}:\d\d"));
 
 /// `-----Original Message-----` in any language of the table.

@@ -9,7 +9,6 @@ mod headers;
 mod html;
 mod line;
 mod notice;
-mod notices;
 mod outline;
 mod part;
 mod pattern;

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::line::Line;
-use super::notices::{BANNER_CUES, BANNERS, FOOTERS, INLINE_ANSWERS, NOTICE_HEADINGS, NOTICE_SUBJECTS, NOTICE_TERMS};
-use super::pattern::{alternatives, compile};
+use super::pattern::{any_of, compile};
+use super::phrases::Purpose;
 
 /// A warning stands in one of the first paragraphs.
 const BANNER_PARAGRAPHS: usize = 3;
@@ -16,22 +16,23 @@ const BANNER_PARAGRAPHS: usize = 3;
 const BANNER_LINES: usize = 8;
 /// A legal notice has so many characters at least: shorter ones may be the author's own words.
 const NOTICE_CHARS: usize = 90;
+/// And says what it is about within so many bytes.
+const NOTICE_BEGINS_WITHIN: usize = 200;
 /// The signed text's armour has so many lines at most.
 const ARMOUR_LINES: usize = 120;
 
-static BANNER: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", alternatives(BANNERS.iter().copied()))));
-static BANNER_CUE: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", alternatives(BANNER_CUES.iter().copied()))));
+static BANNER: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", any_of(Purpose::Banner))));
+static BANNER_CUE: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", any_of(Purpose::BannerCue))));
 static BANNER_TAG: LazyLock<Regex> = LazyLock::new(|| {
     compile(
         r"(?i)^[\s*_]*[\[(<*]+\s*(?:external|ext|extern|externe|externo|esterno)(?:\s+(?:e-?mail|sender|mail|message))?\s*[\])>*]+[\s*_]*$",
     )
 });
-static FOOTER: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", alternatives(FOOTERS.iter().copied()))));
-static INLINE: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", alternatives(INLINE_ANSWERS.iter().copied()))));
-static HEADING: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"(?i)^[\s*_#>\-]*{}", alternatives(NOTICE_HEADINGS.iter().copied()))));
-static SUBJECT: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", alternatives(NOTICE_SUBJECTS.iter().copied()))));
-static TERM: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", alternatives(NOTICE_TERMS.iter().copied()))));
+static FOOTER: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", any_of(Purpose::Footer))));
+static INLINE: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", any_of(Purpose::InlineAnswers))));
+static HEADING: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i)^[\s*_#>\-]*{}", any_of(Purpose::NoticeHeading))));
+static SUBJECT: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", any_of(Purpose::NoticeSubject))));
+static TERM: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", any_of(Purpose::NoticeTerm))));
 
 /// A line of nothing but strokes.
 pub(super) fn is_rule(line: &str) -> bool {
@@ -69,7 +70,8 @@ pub(super) fn is_legal(paragraph: &str) -> bool {
     if HEADING.is_match(paragraph) && (terms() >= 1 || SUBJECT.is_match(paragraph)) {
         return true;
     }
-    paragraph.chars().count() >= NOTICE_CHARS && SUBJECT.is_match(paragraph) && terms() >= 2
+    let early = SUBJECT.find(paragraph).is_some_and(|subject| subject.start() < NOTICE_BEGINS_WITHIN);
+    paragraph.chars().count() >= NOTICE_CHARS && early && terms() >= 2
 }
 
 /// Does this paragraph at the end of a mail read like the footer of a list, a tracker or a virus scanner?

@@ -1,5 +1,7 @@
 //! What each line is, before anything is decided.
 
+use std::ops::Range;
+
 use super::attribution::{self, Certainty};
 use super::headers;
 use super::line::{Line, Region};
@@ -8,16 +10,17 @@ use super::verbatim;
 
 /// A quote stands so many lines below its attribution at most.
 const QUOTE_WITHIN: usize = 4;
-/// A fragment of the author's own that an old program quotes with a sign of its own, such as `| ` or `ann> `, has a sign of so
-/// many bytes at most.
+/// Some programs quote with a sign of their own, such as `ann> `, of so many bytes at most.
 const MAX_SIGN_BYTES: usize = 12;
 
 /// What a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Blank,
-    /// The author's words, code and patches.
+    /// The author's words.
     Text,
+    /// Code and patches.
+    Code,
     /// Strokes only.
     Rule,
     Quote,
@@ -41,7 +44,8 @@ pub(super) fn outline(lines: &[Line]) -> Vec<Kind> {
     let mut sign: Option<String> = None;
     for i in 0..lines.len() {
         let (Some(line), Some(&kind)) = (lines.get(i), kinds.get(i)) else { break };
-        if verbatim.get(i) == Some(&true) || matches!(kind, Kind::Blank | Kind::Forward | Kind::History) {
+        if matches!(kind, Kind::Blank | Kind::Code | Kind::Forward | Kind::History) {
+            floor = if kind == Kind::Blank { floor } else { i + 1 };
             continue;
         }
         if kind == Kind::Quote && line.region == Region::Body && !torn(lines, &kinds, i) {
@@ -80,7 +84,7 @@ fn first_look(line: &Line, code: bool) -> Kind {
         Region::Indent | Region::Headers => Kind::Text,
         Region::Attribution if headers::is_forwarded(&line.text) => Kind::Forward,
         Region::Attribution => Kind::Attribution,
-        Region::Body if code => Kind::Text,
+        Region::Body if code => Kind::Code,
         Region::Body if headers::is_forwarded(&line.text) => Kind::Forward,
         Region::Body if is_quoted(&line.text) => Kind::Quote,
         Region::Body if headers::is_original(&line.text) => Kind::History,
@@ -105,13 +109,7 @@ fn torn(lines: &[Line], kinds: &[Kind], i: usize) -> bool {
 }
 
 /// What begins or ends with line `i` and introduces something below it.
-fn introduction(
-    lines: &[Line],
-    kinds: &[Kind],
-    i: usize,
-    floor: usize,
-    sign: &mut Option<String>,
-) -> Option<(std::ops::Range<usize>, Kind)> {
+fn introduction(lines: &[Line], kinds: &[Kind], i: usize, floor: usize, sign: &mut Option<String>) -> Option<(Range<usize>, Kind)> {
     let line = lines.get(i)?;
     if line.region != Region::Body {
         return None;

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::line::Line;
-use super::pattern::{alternatives, any_of, compile};
-use super::phrases::DEVICES;
+use super::pattern::{any_of, compile};
+use super::phrases::Purpose;
 
 /// A signature below `-- ` has so many lines with text at most; what is longer may be the mail itself.
 const MAX_LINES: usize = 30;
@@ -17,9 +17,14 @@ const MAX_TAGLINE_CHARS: usize = 160;
 
 static LINKS: LazyLock<Regex> =
     LazyLock::new(|| compile(r"<[^<>]*[/@][^<>]*>|\((?:https?|mailto)[^()]*\)|https?://\S+|[\[\]()<>*_|]"));
-static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i)^\W*{}(?P<rest>.*)$", any_of(|l| l.sent_from))));
-static DEVICE: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"(?i)(?:^|\W){}(?:\W|$|\d)", alternatives(DEVICES.iter().copied()))));
+static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i)^\W*{}(?P<rest>.*)$", any_of(Purpose::SentFrom))));
+/// A device or a program; many languages decline the most common names.
+static DEVICE: LazyLock<Regex> = LazyLock::new(|| {
+    let names = any_of(Purpose::Device);
+    compile(&format!(
+        r"(?i)(?:^|\W)(?:{names}(?:\W|$|\d)|(?:iphon|ipad|android|mobil|móvil|telef|téléphone|celular|puhelime)\p{{L}}*)"
+    ))
+});
 /// `Ann from mobile`.
 static FROM_MOBILE: LazyLock<Regex> =
     LazyLock::new(|| compile(r"^\p{Lu}\p{L}+ (?i:from (?:my )?(?:mobile|phone|cell|iphone|ipad))$"));

@@ -4,15 +4,19 @@
 //! footers, signatures and the quote that nothing answers; and last the quotes among the text. When in doubt a line is shown:
 //! showing too much is a nuisance, hiding an answer is a loss.
 
-use super::line::Line;
+use std::ops::Range;
+
+use super::line::{Line, Region};
 use super::notice;
 use super::outline::{Kind, outline};
 use super::signature;
 
 /// The end is looked at so many times at most: each look takes off one footer, signature or quote.
 const MAX_LOOKS: usize = 64;
-/// A paragraph at the end that is taken for a footer has so many lines at most.
-const MAX_FOOTER_LINES: usize = 40;
+/// A paragraph at the end that is taken for a footer has so many lines at most; HTML may be one long paragraph.
+const MAX_FOOTER_LINES: usize = 8;
+/// A legal notice, which says at its beginning what it is, has so many lines at most.
+const MAX_LEGAL_LINES: usize = 40;
 /// A footer below a rule has so many lines with text at most.
 const MAX_RULED_LINES: usize = 14;
 /// What a program marked as a signature has so many lines at most; people write whole mails into the wrong place.
@@ -59,7 +63,7 @@ impl<'a> Page<'a> {
         self.kinds.get(at).copied().unwrap_or(Kind::Blank)
     }
 
-    fn hide(&mut self, range: std::ops::Range<usize>) {
+    fn hide(&mut self, range: Range<usize>) {
         let length = range.len();
         self.shown.iter_mut().skip(range.start).take(length).for_each(|shown| *shown = false);
     }
@@ -70,7 +74,7 @@ impl<'a> Page<'a> {
 
     /// Is a word of the author's left before this line?
     fn has_text_before(&self, end: usize) -> bool {
-        (0..end).any(|i| self.is_shown(i) && self.kind(i) == Kind::Text)
+        (0..end).any(|i| self.is_shown(i) && matches!(self.kind(i), Kind::Text | Kind::Code))
     }
 
     /// Armour, warnings, and what the program marked as a signature.
@@ -100,7 +104,7 @@ impl<'a> Page<'a> {
                     self.end = i;
                     return;
                 }
-                Kind::Text if self.is_shown(i) => text = true,
+                Kind::Text | Kind::Code if self.is_shown(i) => text = true,
                 Kind::BareAttribution if !text || self.quotes_follow(i) => self.hide(i..i + 1),
                 Kind::History | Kind::BareAttribution => {
                     self.end = i;
@@ -109,7 +113,7 @@ impl<'a> Page<'a> {
                     }
                     return;
                 }
-                _ => {}
+                Kind::Blank | Kind::Text | Kind::Code | Kind::Rule | Kind::Quote | Kind::Attribution | Kind::Signature => {}
             }
         }
     }
@@ -122,7 +126,7 @@ impl<'a> Page<'a> {
                 Kind::Blank | Kind::Rule => {}
                 Kind::BareAttribution | Kind::History | Kind::Forward => return false,
                 Kind::Quote if !matches!(before, Kind::Attribution | Kind::Quote) => return true,
-                kind => before = kind,
+                kind @ (Kind::Text | Kind::Code | Kind::Quote | Kind::Attribution | Kind::Signature) => before = kind,
             }
         }
         false
@@ -193,13 +197,11 @@ impl<'a> Page<'a> {
                 break;
             }
         }
-        let start = (from..self.end)
-            .rev()
-            .take(MAX_FOOTER_LINES)
-            .take_while(|&i| !matches!(self.kind(i), Kind::Blank | Kind::Rule))
-            .last()?;
-        let paragraph = self.joined(start, " ");
-        (notice::is_legal(&paragraph) || notice::is_footer(&paragraph)).then_some(start)
+        let start = (from..self.end).rev().take_while(|&i| !matches!(self.kind(i), Kind::Blank | Kind::Rule)).last()?;
+        let paragraph = || self.joined(start, " ");
+        let legal = self.end - start <= MAX_LEGAL_LINES && notice::is_legal(&paragraph());
+        let footer = self.end - start <= MAX_FOOTER_LINES && notice::is_footer(&paragraph());
+        (legal || footer).then_some(start)
     }
 
     fn joined(&self, start: usize, between: &str) -> String {
@@ -218,7 +220,7 @@ impl<'a> Page<'a> {
             .last()?;
         let start = (start..self.end).find(|&i| self.kind(i) != Kind::Blank)?;
         let introduced = (start..self.end).any(|i| self.kind(i) == Kind::Attribution)
-            || self.lines.get(start).is_some_and(|line| line.region == super::line::Region::Quote);
+            || self.lines.get(start).is_some_and(|line| line.region == Region::Quote);
         let above = (0..start).rev().find_map(|i| self.lines.get(i).filter(|line| !line.is_blank()));
         let announced = above.is_some_and(|line| line.text.trim_end().ends_with([':', '：']));
         let doctest = self.lines.get(start).is_some_and(|line| line.text.starts_with(">>>"));
@@ -240,7 +242,7 @@ impl<'a> Page<'a> {
             && !self.unanswered
             && !self.has_text_before(only.start)
             && (0..only.start).any(|i| self.kind(i) == Kind::Attribution)
-            && (only.end..self.end).any(|i| self.kind(i) == Kind::Text)
+            && (only.end..self.end).any(|i| matches!(self.kind(i), Kind::Text | Kind::Code))
         {
             self.hide(only.clone());
         }
@@ -260,8 +262,8 @@ impl<'a> Page<'a> {
     }
 
     /// Runs of quoted lines; blank lines do not part them.
-    fn quotes(&self) -> Vec<std::ops::Range<usize>> {
-        let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
+    fn quotes(&self) -> Vec<Range<usize>> {
+        let mut runs: Vec<Range<usize>> = Vec::new();
         let mut open = false;
         for i in 0..self.end {
             match self.kind(i) {
@@ -275,7 +277,13 @@ impl<'a> Page<'a> {
                     open = true;
                 }
                 Kind::Blank | Kind::Rule => {}
-                _ => open = false,
+                Kind::Text
+                | Kind::Code
+                | Kind::Attribution
+                | Kind::BareAttribution
+                | Kind::History
+                | Kind::Forward
+                | Kind::Signature => open = false,
             }
         }
         runs

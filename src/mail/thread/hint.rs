@@ -83,7 +83,10 @@ pub(super) enum Parents {
 /// The buckets of a message.
 pub(super) fn hints(message: &Message, parents: Parents) -> Vec<Hint> {
     let Some(date) = message.date.or(message.received) else { return Vec::new() };
-    let subject = subject_bucket(&message.subject).map(|bucket| (bucket, SUBJECT_DAYS));
+    // A message that names its parents says nothing by its subject: it need not be looked at when an answer looks for
+    // its like, since the thread's own beginning, or another lost answer, stands in the bucket too.
+    let speaks = parents == Parents::None;
+    let subject = speaks.then(|| subject_bucket(&message.subject)).flatten().map(|bucket| (bucket, SUBJECT_DAYS));
     let conversation = message.conversation.as_ref().map(|bytes| Digest::of_fields(&[VERSION, b"conversation", bytes]));
     let buckets: Vec<_> = conversation.map(|bucket| (bucket, CONVERSATION_DAYS)).into_iter().chain(subject).collect();
     if buckets.is_empty() {

@@ -169,9 +169,10 @@ impl Writer {
         if self.open.len() >= MAX_DEPTH {
             self.simple.flattened = true;
             self.dropped += 1;
-            return if BLOCKS.contains(&name) {
-                self.push_element("<br>")
-            };
+            if BLOCKS.contains(&name) && !self.simple.html.ends_with("<br>") {
+                self.push_element("<br>");
+            }
+            return;
         }
         let region = self.region(tag);
         if let Some(region) = region {

@@ -96,7 +96,7 @@ impl<'a> Tokens<'a> {
             match token {
                 Token::Open(tag) if tag.name == name => depth += 1,
                 Token::Close(close) if close == name => depth -= 1,
-                _ => {}
+                Token::Text(_) | Token::Open(_) | Token::Close(_) | Token::Style(_) => {}
             }
             if depth == 0 {
                 *self = ahead;
