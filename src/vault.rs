@@ -22,6 +22,9 @@ const MAGIC: &[u8; 4] = b"MFv1";
 /// Bytes before the compressed message.
 const HEAD_BYTES: usize = 4 + 32 + 8 + 8;
 
+/// Hexadecimal digits of a pack's name: 128 bits of the digest, which the ledger repeats for each message.
+const NAME_DIGITS: usize = 32;
+
 /// zstd's level: 1 keeps ingest at the speed of the parser; higher levels save a tenth of the space at twice the time.
 const LEVEL: i32 = 1;
 
@@ -105,7 +108,7 @@ impl Vault {
             return Ok(Vec::new());
         }
         let digests: Vec<&[u8]> = batch.iter().map(|sealed| sealed.digest.as_bytes().as_slice()).collect();
-        let name = Digest::of_fields(&digests).to_string();
+        let name: String = Digest::of_fields(&digests).to_string().chars().take(NAME_DIGITS).collect();
         let path = self.pack(&name);
         let mut offset = 0;
         let locate = |sealed: &Sealed| {
@@ -127,8 +130,11 @@ impl Vault {
     pub fn load(&self, locator: &str) -> Result<Vec<u8>, VaultError> {
         let bad = || VaultError::BadLocator(locator.to_owned());
         let (name, offset) = locator.split_once('/').ok_or_else(bad)?;
-        let (name, offset) = (Digest::from_hex(name).ok_or_else(bad)?, offset.parse::<u64>().map_err(|_| bad())?);
-        let path = self.pack(&name.to_string());
+        if name.len() != NAME_DIGITS || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(bad());
+        }
+        let offset = offset.parse::<u64>().map_err(|_| bad())?;
+        let path = self.pack(name);
         let read = |source| VaultError::Storage { path: path.clone(), doing: "read", source };
         let damaged = |why| VaultError::Damaged { path: path.clone(), offset, why };
         let mut file = File::open(&path).map_err(read)?;

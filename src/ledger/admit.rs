@@ -184,7 +184,7 @@ fn admit_one(transaction: &mut Overlay<'_>, admission: &Admission) -> Result<Adm
             if readable_before(transaction, position)? {
                 return Ok(Admitted::Known);
             }
-            transaction.put(keys::position(position), encode(&PositionRecord::Unreadable(reason.clone()))?);
+            transaction.put(keys::position(position), PositionRecord::Unreadable(reason.clone()).to_bytes());
             Ok(Admitted::Unreadable)
         }
         Admission::MailboxDone { source, mailbox, checkpoint } => {
@@ -209,7 +209,7 @@ fn put_checkpoint(
 /// Whether this position was recorded with a message before: then it stays as it is.
 fn readable_before(transaction: &Overlay<'_>, position: &Position) -> Result<bool, LedgerError> {
     let Some(bytes) = transaction.get(&keys::position(position))? else { return Ok(false) };
-    Ok(!matches!(decode(&bytes)?, PositionRecord::Unreadable(_)))
+    Ok(!matches!(PositionRecord::from_bytes(&bytes)?, PositionRecord::Unreadable(_)))
 }
 
 fn admit_message(transaction: &mut Overlay<'_>, candidate: &Candidate) -> Result<Admitted, LedgerError> {
@@ -218,7 +218,7 @@ fn admit_message(transaction: &mut Overlay<'_>, candidate: &Candidate) -> Result
     }
     let key = candidate.links.key;
     if let Some(bytes) = transaction.get(&keys::message(&key))? {
-        transaction.put(keys::position(&candidate.position), encode(&PositionRecord::Duplicate(key))?);
+        transaction.put(keys::position(&candidate.position), PositionRecord::Duplicate(key).to_bytes());
         let mut record: MessageRecord = decode(&bytes)?;
         if candidate.sent && !record.sent {
             record.sent = true;
@@ -244,7 +244,7 @@ fn admit_message(transaction: &mut Overlay<'_>, candidate: &Candidate) -> Result
         notes: candidate.notes.clone(),
     };
     transaction.put(keys::message(&key), encode(&record)?);
-    transaction.put(keys::position(&candidate.position), encode(&PositionRecord::Admitted(key))?);
+    transaction.put(keys::position(&candidate.position), PositionRecord::Admitted(key).to_bytes());
     Ok(Admitted::New)
 }
 

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::LedgerError;
 use super::state::Status;
 use crate::delivery::{ChannelName, DeliveryKey, DestinationName, Part, PartnerName, Reason};
-use crate::mail::{Address, MessageId, MessageKey, ThreadId};
+use crate::mail::{Address, Digest, MessageId, MessageKey, ThreadId};
 use crate::position::SourceName;
 
 /// One message, once, whatever number of positions it has.
@@ -130,9 +131,9 @@ impl Delivery {
     }
 }
 
-/// How one position ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// How one position ended. There are more of these than of anything else, so they are written as a letter and the
+/// bytes, not as JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PositionRecord {
     /// It showed this message first.
     Admitted(MessageKey),
@@ -140,6 +141,30 @@ pub(super) enum PositionRecord {
     Duplicate(MessageKey),
     /// Its message cannot be read, for this reason.
     Unreadable(String),
+}
+
+impl PositionRecord {
+    /// The record as bytes.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Admitted(key) => [b"A", key.digest().as_bytes().as_slice()].concat(),
+            Self::Duplicate(key) => [b"D", key.digest().as_bytes().as_slice()].concat(),
+            Self::Unreadable(reason) => [b"U", reason.as_bytes()].concat(),
+        }
+    }
+
+    /// Reads what [`PositionRecord::to_bytes`] wrote.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, LedgerError> {
+        let damaged = || LedgerError::Damaged("a position cannot be read".into());
+        let (letter, rest) = bytes.split_first().ok_or_else(damaged)?;
+        let key = || rest.try_into().map(|digest| MessageKey::new(Digest::from_bytes(digest))).map_err(|_| damaged());
+        match letter {
+            b'A' => Ok(Self::Admitted(key()?)),
+            b'D' => Ok(Self::Duplicate(key()?)),
+            b'U' => Ok(Self::Unreadable(String::from_utf8_lossy(rest).into_owned())),
+            _ => Err(damaged()),
+        }
+    }
 }
 
 /// How the last scan of a source ended.

@@ -166,7 +166,7 @@ impl Ledger {
             let source = SourceName::new(String::from_utf8_lossy(name).into_owned());
             let counted = sums.sources.entry(source).or_default();
             counted.positions += 1;
-            match decode(value)? {
+            match PositionRecord::from_bytes(value)? {
                 PositionRecord::Admitted(_) => counted.admitted += 1,
                 PositionRecord::Duplicate(_) => {
                     counted.duplicates += 1;
@@ -185,7 +185,7 @@ impl Ledger {
     pub fn each_unreadable(&self, source: &SourceName, mut visit: impl FnMut(&str, &str, &str)) -> Result<(), LedgerError> {
         let prefix = keys::positions_of(source);
         walk(self.store(), &prefix, |key, value| {
-            if let PositionRecord::Unreadable(reason) = decode(value)? {
+            if let PositionRecord::Unreadable(reason) = PositionRecord::from_bytes(value)? {
                 let rest = String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default()).into_owned();
                 let (mailbox, place) = rest.trim_end_matches('\0').split_once('\0').unwrap_or((&rest, ""));
                 visit(mailbox, place, &reason);

@@ -9,7 +9,7 @@ use crate::position::SourceName;
 
 /// Bytes that may be in flight between the sources and the ledger. Enough to keep all cores busy, small enough that ten
 /// sources do not add up; one larger message passes alone.
-pub(super) const MAX_BYTES_IN_FLIGHT: u32 = 16 * 1024 * 1024;
+pub(super) const MAX_BYTES_IN_FLIGHT: u32 = 8 * 1024 * 1024;
 
 /// Items that may wait in the pipe.
 const MAX_ITEMS_IN_FLIGHT: usize = 1024;
