@@ -8,6 +8,7 @@ use crate::delivery::DestinationName;
 use crate::destination::Visibility;
 use crate::destination::archive::ArchiveSettings;
 use crate::destination::slack::SlackSettings;
+use crate::policy::Organisation;
 
 /// The real Slack.
 const SLACK_API: &str = "https://slack.com/api/";
@@ -57,7 +58,7 @@ const KINDS: &[(&str, Kind)] =
     &[("slack", Kind::Slack), ("archive", Kind::Archive), ("matrix", Kind::Matrix), ("mattermost", Kind::Mattermost)];
 
 /// Reads one `[[destination]]`.
-pub(super) fn destination(mut table: Table<'_>, organisation: &str, setting: &Setting<'_>) -> Draft {
+pub(super) fn destination(mut table: Table<'_>, organisation: Option<&Organisation>, setting: &Setting<'_>) -> Draft {
     const VISIBILITY: &[(&str, Visibility)] = &[("private", Visibility::Private), ("public", Visibility::Public)];
     let name = table.required_text("name", "name = \"slack\"");
     let visibility = table.choice("new_channels", VISIBILITY).unwrap_or(Visibility::Private);
@@ -82,7 +83,7 @@ fn template(table: &mut Table<'_>) -> String {
     given.value
 }
 
-fn kind(table: &mut Table<'_>, organisation: &str, setting: &Setting<'_>) -> Option<DestinationKind> {
+fn kind(table: &mut Table<'_>, organisation: Option<&Organisation>, setting: &Setting<'_>) -> Option<DestinationKind> {
     if !table.has("kind") {
         table.missing("kind", "kind = \"slack\" or \"archive\"");
         return None;
@@ -120,7 +121,9 @@ fn slack(table: &mut Table<'_>, setting: &Setting<'_>) -> Option<SlackSettings> 
     })
 }
 
-fn archive(table: &mut Table<'_>, organisation: &str, setting: &Setting<'_>) -> Option<ArchiveSettings> {
+fn archive(table: &mut Table<'_>, organisation: Option<&Organisation>, setting: &Setting<'_>) -> Option<ArchiveSettings> {
     let given = table.required_text("path", "path = \"archive\"")?;
-    Some(ArchiveSettings { path: setting.path(&given, table)?, organisation: organisation.to_owned() })
+    let (name, domains) = organisation.map_or_else(Default::default, |ours| (ours.name.clone(), &*ours.domains));
+    let own_domains = domains.iter().cloned().collect();
+    Some(ArchiveSettings { path: setting.path(&given, table)?, organisation: name, own_domains })
 }

@@ -182,10 +182,9 @@ fn read(mut table: Table<'_>, file: PathBuf, secrets: Secrets) -> Option<Config>
 
     let sources = named(&mut table, "source", "kind = \"mbox\" and path = \"mail/*.mbox\"");
     let sources: Vec<_> = sources.into_iter().filter_map(|table| source::source(table, unverified, &setting)).collect();
-    let title = organisation.as_ref().map_or("", |organisation| &organisation.name);
     let drafts = named(&mut table, "destination", "kind = \"archive\" and path = \"archive\"");
     let setting = Setting { secrets: if secrets == Secrets::OfSources { Secrets::Skip } else { secrets }, ..setting };
-    let drafts: Vec<_> = drafts.into_iter().map(|table| destination::destination(table, title, &setting)).collect();
+    let drafts: Vec<_> = drafts.into_iter().map(|table| destination::destination(table, organisation.as_ref(), &setting)).collect();
     let partners = named(&mut table, "partner", "domains = [\"acme.example\"]");
     let partners = party::partners(partners, &drafts, &mut claims);
     table.finish();

@@ -118,7 +118,7 @@ impl Ledger {
     /// # Errors
     /// When the event cannot happen in this state (then nothing changes), or the index cannot be written.
     pub fn record(&self, id: &CrossingId, part: Part, event: Event) -> Result<Crossing, LedgerError> {
-        let _writing = self.writing();
+        let writing = self.writing();
         let mut crossing = self.crossing(id)?;
         let delivery = crossing.deliveries.iter_mut().find(|delivery| delivery.part == part);
         let delivery = delivery.ok_or_else(|| LedgerError::Damaged(format!("message {} has no part {part}", id.message)))?;
@@ -132,6 +132,8 @@ impl Ledger {
             }
         }
         self.put(&crossing, transaction)?;
+        // Lanes that record at the same time share a barrier.
+        drop(writing);
         self.store().barrier()?;
         Ok(crossing)
     }

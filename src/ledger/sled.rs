@@ -5,6 +5,8 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::LedgerError;
 use super::store::{Page, Store, Writes};
@@ -17,6 +19,29 @@ const CACHE_BYTES: u64 = 48 * 1024 * 1024;
 pub(super) struct SledStore {
     db: sled::Db,
     data: File,
+    barrier: GroupCommit,
+}
+
+/// Barriers that are asked for at the same time share one: who waits while another syncs finds its own writes synced.
+#[derive(Default)]
+struct GroupCommit {
+    asked: AtomicU64,
+    done: Mutex<u64>,
+}
+
+impl GroupCommit {
+    /// Makes everything durable that was written before the call, by `sync` or by somebody else's.
+    fn pass(&self, sync: impl FnOnce() -> Result<(), LedgerError>) -> Result<(), LedgerError> {
+        let ticket = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        if *done >= ticket {
+            return Ok(());
+        }
+        let covered = self.asked.load(Ordering::SeqCst);
+        sync()?;
+        *done = covered;
+        Ok(())
+    }
 }
 
 impl SledStore {
@@ -29,7 +54,7 @@ impl SledStore {
             .open()
             .map_err(|error| LedgerError::Unopenable { dir: dir.to_path_buf(), why: error.to_string() })?;
         let data = File::open(dir.join("db")).map_err(|error| LedgerError::Storage(error.to_string()))?;
-        Ok(Self { db, data })
+        Ok(Self { db, data, barrier: GroupCommit::default() })
     }
 }
 
@@ -66,12 +91,35 @@ impl Store for SledStore {
     }
 
     fn barrier(&self) -> Result<(), LedgerError> {
-        self.db.flush().map_err(broken)?;
-        self.data.sync_data().map_err(|error| LedgerError::Storage(error.to_string()))
+        self.barrier.pass(|| {
+            self.db.flush().map_err(broken)?;
+            self.data.sync_data().map_err(|error| LedgerError::Storage(error.to_string()))
+        })
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn broken(error: sled::Error) -> LedgerError {
     LedgerError::Storage(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_barrier_that_fails_covers_nobody() {
+        let barrier = GroupCommit::default();
+        let mut syncs = 0;
+        let mut sync = |outcome: Result<(), LedgerError>| {
+            barrier.pass(|| {
+                syncs += 1;
+                outcome
+            })
+        };
+        assert!(sync(Err(LedgerError::Storage("full".into()))).is_err());
+        assert!(sync(Ok(())).is_ok());
+        assert!(sync(Ok(())).is_ok());
+        assert_eq!(syncs, 3, "nobody else was waiting, so each synced for itself");
+    }
 }

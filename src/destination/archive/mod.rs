@@ -57,7 +57,6 @@ const LITTLE_SPACE_BYTES: u64 = 1 << 30;
 pub struct ArchiveDestination {
     name: DestinationName,
     settings: ArchiveSettings,
-    own_domains: BTreeSet<String>,
     /// The archive once something is done with it: a destination that is only asked what it is changes nothing.
     shelf: Arc<Mutex<Option<Arc<Shelf>>>>,
 }
@@ -69,6 +68,8 @@ pub struct ArchiveSettings {
     pub path: PathBuf,
     /// The name of the organisation, for the page's title.
     pub organisation: String,
+    /// Our own domains, so that the page can tell our side from the partner's.
+    pub own_domains: BTreeSet<String>,
 }
 
 impl ArchiveDestination {
@@ -77,14 +78,7 @@ impl ArchiveDestination {
     /// # Errors
     /// None so far.
     pub fn new(name: DestinationName, settings: ArchiveSettings) -> Result<Self, Failure> {
-        Ok(Self { name, settings, own_domains: BTreeSet::new(), shelf: Arc::default() })
-    }
-
-    /// Says which domains are our own, so that the page can tell our side from the partner's.
-    #[must_use]
-    pub fn with_own_domains(mut self, domains: impl IntoIterator<Item = String>) -> Self {
-        self.own_domains = domains.into_iter().collect();
-        self
+        Ok(Self { name, settings, shelf: Arc::default() })
     }
 
     /// Does something with the archive where waiting for a disk holds up nobody else.
@@ -92,8 +86,8 @@ impl ArchiveDestination {
         &self,
         work: impl FnOnce(&Shelf) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let (shelf, settings, own) = (Arc::clone(&self.shelf), self.settings.clone(), self.own_domains.clone());
-        let done = tokio::task::spawn_blocking(move || work(&*opened(&shelf, &settings, &own)?)).await;
+        let (shelf, settings) = (Arc::clone(&self.shelf), self.settings.clone());
+        let done = tokio::task::spawn_blocking(move || work(&*opened(&shelf, &settings)?)).await;
         done.unwrap_or_else(|error| Err(Failure::Unknown(format!("writing the archive was cut off: {error}"))))
     }
 
@@ -142,12 +136,12 @@ impl ArchiveDestination {
 }
 
 /// The archive, claimed and read at the first call. A call that fails leaves it for the next one to try.
-fn opened(shelf: &Mutex<Option<Arc<Shelf>>>, settings: &ArchiveSettings, own: &BTreeSet<String>) -> Result<Arc<Shelf>, Failure> {
+fn opened(shelf: &Mutex<Option<Arc<Shelf>>>, settings: &ArchiveSettings) -> Result<Arc<Shelf>, Failure> {
     let mut slot = shelf.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(shelf) = &*slot {
         return Ok(Arc::clone(shelf));
     }
-    let shelf = Arc::new(Shelf::open(settings, own)?);
+    let shelf = Arc::new(Shelf::open(settings)?);
     *slot = Some(Arc::clone(&shelf));
     Ok(shelf)
 }
@@ -213,6 +207,7 @@ impl Destination for ArchiveDestination {
     }
 
     fn entrance(&self) -> Option<String> {
-        Some(self.settings.path.join("index.html").display().to_string())
+        let path = self.settings.path.canonicalize().unwrap_or_else(|_| self.settings.path.clone());
+        Some(path.join("index.html").display().to_string())
     }
 }

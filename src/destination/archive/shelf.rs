@@ -42,7 +42,7 @@ impl Shelf {
     ///
     /// # Errors
     /// When the directory is not ours to write, or a journal cannot be read.
-    pub(super) fn open(settings: &ArchiveSettings, own_domains: &BTreeSet<String>) -> Result<Self, Failure> {
+    pub(super) fn open(settings: &ArchiveSettings) -> Result<Self, Failure> {
         let place = Place::new(settings.path.clone());
         let claim = place.claim()?;
         let team = slack_id('T', settings.organisation.as_bytes());
@@ -51,7 +51,7 @@ impl Shelf {
             claim,
             team,
             organisation: settings.organisation.clone(),
-            own_domains: own_domains.clone(),
+            own_domains: settings.own_domains.clone(),
             channels: Mutex::default(),
             lists_are_old: Mutex::new(true),
         };

@@ -73,7 +73,7 @@ impl World {
 
 /// A destination over this directory.
 pub(crate) fn destination(path: &Path) -> ArchiveDestination {
-    let settings = ArchiveSettings { path: path.to_path_buf(), organisation: "Our Co".into() };
+    let settings = ArchiveSettings { path: path.to_path_buf(), organisation: "Our Co".into(), own_domains: [].into() };
     ArchiveDestination::new(DestinationName::new("archive"), settings).unwrap()
 }
 
