@@ -18,7 +18,7 @@ const MAX_NOTES: usize = 20;
 pub struct IngestReport {
     /// By source.
     pub sources: BTreeMap<SourceName, SourceReport>,
-    /// What was odd about single messages: where, and what. At most [`MAX_NOTES`].
+    /// What was odd about single messages: where, and what. At most twenty.
     pub notes: Vec<String>,
     /// How many notes there were in all.
     pub notes_in_all: u64,

@@ -16,7 +16,7 @@ pub(super) fn run(_args: &Args, common: &Common, screen: &Screen) -> anyhow::Res
     let Some(config) = session::configuration(common, screen, Secrets::Read)? else { return Ok(Outcome::Misused) };
     let sources = session::sources(&config);
     let world = session::world(config, Needs::Posting, "backfill", Progress::new())?;
-    let runtime = session::runtime()?;
+    let runtime = session::runtime(sources.len())?;
     let report = runtime.block_on(async {
         let signals = tokio::spawn(session::stop_on_signal(world.stop.clone()));
         let read = world.ingest(&sources).await?;

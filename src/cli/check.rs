@@ -19,7 +19,7 @@ pub(super) struct Args {}
 
 pub(super) fn run(_args: &Args, common: &Common, screen: &Screen) -> anyhow::Result<Outcome> {
     let Some(config) = session::configuration(common, screen, Secrets::Read)? else { return Ok(Outcome::Misused) };
-    let findings = session::runtime()?.block_on(findings(&config));
+    let findings = session::runtime(config.sources.len())?.block_on(findings(&config));
     screen.json(&json!({ "findings": findings }))?;
     findings.iter().try_for_each(|finding| screen.line(line(finding)))?;
     Ok(if findings.iter().any(Finding::is_refused) { Outcome::Failed } else { Outcome::Done })

@@ -118,7 +118,7 @@ struct Understood {
 impl Understood {
     fn of(mail: &Mail) -> Self {
         let message = mail::parse(&mail.raw);
-        let reading = text::read(&message.body);
+        let reading = text::read_under(&message.subject, &message.body);
         let notes = [mail.notes.as_slice(), &message.notes, &reading.notes].concat();
         Self { path: mail.path.display().to_string(), index: mail.index, message, reading, notes }
     }

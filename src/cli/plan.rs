@@ -15,7 +15,7 @@ pub(super) fn run(_args: &Args, common: &Common, screen: &Screen) -> anyhow::Res
     let Some(config) = session::configuration(common, screen, Secrets::OfSources)? else { return Ok(Outcome::Misused) };
     let sources = session::sources(&config);
     let world = session::world(config, Needs::Reading, "plan", Progress::new())?;
-    let runtime = session::runtime()?;
+    let runtime = session::runtime(sources.len())?;
     let plan = runtime.block_on(async {
         let signals = tokio::spawn(session::stop_on_signal(world.stop.clone()));
         let plan = world.plan(&sources).await;

@@ -71,9 +71,19 @@ pub(super) fn destinations(config: &Config) -> anyhow::Result<BTreeMap<Destinati
     all.collect()
 }
 
-/// The runtime that sources and destinations work on.
-pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build().context("starting the runtime")
+/// Threads for work that blocks beside one for each source and each core: admitting, posting to an archive, publishing.
+/// Each keeps memory of its own in the allocator, so there are no more than can be busy.
+const MORE_THREADS: usize = 1;
+
+/// The runtime that so many sources and the destinations work on.
+pub(super) fn runtime(sources: usize) -> anyhow::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK_BYTES)
+        .max_blocking_threads(sources + cores + MORE_THREADS)
+        .build()
+        .context("starting the runtime")
 }
 
 /// Turns the first Ctrl-C or SIGTERM into a wish to stop; the second ends the process where it stands, which is safe

@@ -197,7 +197,8 @@ impl Courier {
         let channel = self.open().await?;
         let root = self.world.ledger.root(thread, id)?;
         loop {
-            match self.destination.lookup(&channel, root.as_ref(), &delivery.key, attempt).await {
+            let lookup = self.destination.lookup(&channel, root.as_ref(), &delivery.key, attempt);
+            match self.unless_stopped(lookup).await? {
                 Ok(Some(receipt)) => return Ok(Ok(Event::Delivered(receipt))),
                 Ok(None) => return Ok(Ok(Event::Absent)),
                 Err(failure @ (Failure::Wait(_) | Failure::Transient(_) | Failure::Unknown(_))) => {

@@ -75,7 +75,7 @@ pub(super) fn outline_of(
     dated_by: crate::destination::post::DatedBy,
     limits: &Limits,
 ) -> Outline {
-    let reading = text::read(&message.body);
+    let reading = text::read_under(&message.subject, &message.body);
     let mut stubs = Vec::new();
     for (index, listed) in (0_u32..).zip(&message.attachments) {
         let bytes = attachment::bytes(raw, listed).unwrap_or_default();
