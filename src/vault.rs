@@ -117,9 +117,9 @@ impl Vault {
             locator
         };
         let locators = batch.iter().map(locate).collect();
-        if !path.exists() {
-            self.write(&path, batch).map_err(|source| VaultError::Storage { path, doing: "written", source })?;
-        }
+        // A pack that is there was written by a run that may have died before its directory was synced.
+        let kept = if path.exists() { path.parent().map_or(Ok(()), sync_dir) } else { self.write(&path, batch) };
+        kept.map_err(|source| VaultError::Storage { path, doing: "written", source })?;
         Ok(locators)
     }
 
