@@ -82,7 +82,7 @@ fn bench(bencher: divan::Bencher<'_, '_>, kind: &'static str, path: &'static str
     let fresh = || {
         let dir = tempfile::tempdir().unwrap();
         fill(dir.path());
-        let file = support::project::project(dir.path(), kind, path);
+        let file = support::project::project(dir.path(), kind, path, &["Acme", "Globex", "Initech"]);
         (dir, file)
     };
     let bytes = fill(tempfile::tempdir().unwrap().path());

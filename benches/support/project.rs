@@ -15,18 +15,18 @@ pub(crate) fn mbox(path: &Path, messages: u64) -> io::Result<u64> {
     Ok(path.metadata()?.len())
 }
 
-/// A directory of its own, with a configuration that reads one source and writes the archive.
-pub(crate) fn project(dir: &Path, kind: &str, path: &str) -> PathBuf {
+/// A directory of its own, with a configuration that reads one source and writes what partners are on to the archive.
+pub(crate) fn project(dir: &Path, kind: &str, path: &str, partners: &[&str]) -> PathBuf {
     let file = dir.join("mailferry.toml");
-    let partners = ["Acme", "Globex", "Initech"].map(|name| {
+    let partner = |name: &&str| {
         let domain = name.to_lowercase();
         format!("[[partner]]\nname = {name:?}\ndomains = [\"{domain}.example\"]\nchannel = \"ext-{domain}\"\ntrusted = true\n")
-    });
+    };
+    let partners: String = partners.iter().map(partner).collect();
     let text = format!(
         "state = \"state\"\n[organisation]\nname = \"Our Co\"\ndomains = [\"ourco.example\"]\n\
          [[source]]\nname = \"history\"\nkind = {kind:?}\npath = {path:?}\n\
-         [[destination]]\nname = \"archive\"\nkind = \"archive\"\npath = \"channels\"\n{}",
-        partners.concat()
+         [[destination]]\nname = \"archive\"\nkind = \"archive\"\npath = \"channels\"\n{partners}"
     );
     std::fs::write(&file, text).unwrap();
     file
