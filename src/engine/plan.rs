@@ -273,7 +273,7 @@ impl fmt::Display for Plan {
         if self.unreadable > 0 {
             writeln!(f, "Hold     {} in which nobody can be read", self.unreadable)?;
         }
-        writeln!(f, "Time     about {} at the configured rates", span(self.hours))?;
+        writeln!(f, "Time     {} at the configured rates", span(self.hours))?;
         writeln!(f, "Nothing was written and nothing was posted.")
     }
 }
@@ -282,7 +282,7 @@ impl fmt::Display for Plan {
 fn span(hours: f64) -> String {
     match hours {
         hours if hours < 1.0 / 60.0 => "less than a minute".to_owned(),
-        hours if hours < 1.0 => format!("{:.0} minutes", hours * 60.0),
-        hours => format!("{hours:.1} hours"),
+        hours if hours < 1.0 => format!("about {:.0} minutes", hours * 60.0),
+        hours => format!("about {hours:.1} hours"),
     }
 }
