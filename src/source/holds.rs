@@ -8,7 +8,7 @@ use super::MAX_MESSAGE_BYTES;
 use super::mbox::begins_mbox;
 
 /// How many bytes are looked at.
-const SNIFFED: u64 = 1024;
+pub(super) const SNIFFED: u64 = 1024;
 
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +45,22 @@ const FOREIGN: [Foreign; 7] = [
         what: "an Outlook .msg file",
         advice: "save it as .eml first, for instance with msgconvert",
     },
-    Foreign { magic: b"\x1F\x8B", what: "compressed with gzip", advice: "unpack it first" },
+    Foreign { magic: GZIP, what: "compressed with gzip", advice: "unpack it first" },
     Foreign { magic: b"\x28\xB5\x2F\xFD", what: "compressed with zstd", advice: "unpack it first" },
     Foreign { magic: b"BZh", what: "compressed with bzip2", advice: "unpack it first" },
     Foreign { magic: b"\xFD7zXZ\0", what: "compressed with xz", advice: "unpack it first" },
     Foreign { magic: b"PK\x03\x04", what: "a zip archive", advice: "unpack it first" },
 ];
+
+/// RFC 1952 2.3.1.
+const GZIP: &[u8] = b"\x1F\x8B";
+
+impl Holds {
+    /// Whether it was compressed with gzip.
+    pub(super) fn is_gzip(self) -> bool {
+        matches!(self, Self::Foreign(foreign) if foreign.magic == GZIP)
+    }
+}
 
 impl Foreign {
     /// The sentence for people.
@@ -95,17 +105,23 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
 
 impl Opened {
     /// Reads the whole file as one mail; the inner error is the reason why it is none that can be read.
-    pub(super) fn read_mail(mut self) -> io::Result<Result<Vec<u8>, String>> {
+    pub(super) fn read_mail(self) -> io::Result<Result<Vec<u8>, String>> {
         match self.holds {
             Holds::Nothing => return Ok(Err("the file is empty".into())),
             Holds::Foreign(foreign) => return Ok(Err(foreign.sentence())),
             Holds::Mbox | Holds::Mail => {}
         }
-        let mut raw = Vec::with_capacity(usize::try_from(self.metadata.len().min(MAX_MESSAGE_BYTES)).unwrap_or_default());
-        self.file.by_ref().take(MAX_MESSAGE_BYTES + 1).read_to_end(&mut raw)?;
-        let fits = raw.len() as u64 <= MAX_MESSAGE_BYTES;
-        Ok(if fits { Ok(raw) } else { Err(format!("the message is longer than {MAX_MESSAGE_BYTES} bytes")) })
+        one_mail(self.file, self.metadata.len())
     }
+}
+
+/// Reads everything as one mail, of about `expected` bytes; the inner error is the reason why it cannot be read. What is
+/// unpacked may be of any size, whatever the file's, so the bound stands here.
+pub(super) fn one_mail(input: impl Read, expected: u64) -> io::Result<Result<Vec<u8>, String>> {
+    let mut raw = Vec::with_capacity(usize::try_from(expected.min(MAX_MESSAGE_BYTES)).unwrap_or_default());
+    input.take(MAX_MESSAGE_BYTES + 1).read_to_end(&mut raw)?;
+    let fits = raw.len() as u64 <= MAX_MESSAGE_BYTES;
+    Ok(if fits { Ok(raw) } else { Err(format!("the message is longer than {MAX_MESSAGE_BYTES} bytes")) })
 }
 
 #[cfg(test)]

@@ -1,13 +1,17 @@
 //! Reads mail from any path by what it holds, for those who just want to look: no position, no checkpoint, nothing kept.
 //!
 //! An mbox is what begins with a `From ` line; a directory with `cur` or `new` is a Maildir, with its subfolders; any other
-//! directory is a tree of mails, each file read by the same rule; any other file is one mail.
+//! directory is a tree of mails, each file read by the same rule; any other file is one mail. What was compressed with
+//! gzip, as list archives are, is read as what it holds.
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use super::holds::{self, Holds};
+use flate2::read::MultiGzDecoder;
+
+use super::holds::{self, Holds, SNIFFED};
 use super::mbox::MboxReader;
 use super::tree::Tree;
 use super::{SourceError, place};
@@ -47,8 +51,24 @@ pub struct Mails {
 #[derive(Debug)]
 struct OpenMbox {
     path: PathBuf,
-    reader: MboxReader<File>,
+    reader: MboxReader<Input>,
     next_index: u64,
+}
+
+/// The bytes of a file, unpacked where it is compressed: what was looked at first, then the rest.
+#[derive(Debug)]
+enum Input {
+    Plain(File),
+    Gzip(Box<io::Chain<Cursor<Vec<u8>>, MultiGzDecoder<File>>>),
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.read(buffer),
+            Self::Gzip(unpacked) => unpacked.read(buffer),
+        }
+    }
 }
 
 /// Opens a path. What cannot be read in it shows as the mails are gone through.
@@ -90,9 +110,19 @@ impl Mails {
         let failed = |error| format!("cannot be read: {error}");
         let raw = match holds::open(&path) {
             Ok(opened) if opened.holds == Holds::Mbox => {
-                self.mbox = Some(OpenMbox { path, reader: MboxReader::new(opened.file), next_index: 0 });
+                self.mbox = Some(OpenMbox { path, reader: MboxReader::new(Input::Plain(opened.file)), next_index: 0 });
                 return None;
             }
+            Ok(opened) if opened.holds.is_gzip() => match unpack(opened.file) {
+                Ok((Holds::Mbox, input)) => {
+                    self.mbox = Some(OpenMbox { path, reader: MboxReader::new(input), next_index: 0 });
+                    return None;
+                }
+                Ok((Holds::Mail, input)) => holds::one_mail(input, 0).map_err(failed).flatten(),
+                Ok((Holds::Nothing, _)) => Err("the file is empty".into()),
+                Ok((Holds::Foreign(foreign), _)) => Err(foreign.sentence()),
+                Err(error) => Err(failed(error)),
+            },
             Ok(opened) => opened.read_mail().map_err(failed).flatten(),
             Err(error) => Err(failed(error)),
         };
@@ -101,6 +131,14 @@ impl Mails {
             Err(reason) => Err(Unreadable { path, reason }),
         })
     }
+}
+
+/// What a compressed file holds, and its unpacked bytes from the beginning.
+fn unpack(file: File) -> io::Result<(Holds, Input)> {
+    let mut rest = MultiGzDecoder::new(file);
+    let mut first = Vec::new();
+    rest.by_ref().take(SNIFFED).read_to_end(&mut first)?;
+    Ok((holds::holds(&first), Input::Gzip(Box::new(Cursor::new(first).chain(rest)))))
 }
 
 impl Iterator for Mails {

@@ -89,3 +89,28 @@ fn people_read_the_same_in_their_own_form() {
     let ran = shelf().run(&["inspect", "b.box", "Maildir"]).well();
     insta::assert_snapshot!(ran.stdout);
 }
+
+#[test]
+fn what_was_compressed_is_read_as_what_it_holds() {
+    let project = shelf();
+    let pack = |text: &[u8]| {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut packed, text).unwrap();
+        packed.finish().unwrap()
+    };
+    let mbox = std::fs::read(project.path().join("b.box")).unwrap();
+    project.write("b.mbox.gz", pack(&mbox));
+    project.write("one.eml.gz", pack(b"Subject: one\n\ntext\n"));
+    project.write("nothing.gz", pack(b""));
+    let plain = rows(&project.run(&["inspect", "--json", "b.box"]).well());
+    let packed = rows(&project.run(&["inspect", "--json", "b.mbox.gz", "one.eml.gz"]).well());
+    let keys = |rows: &[Value]| rows.iter().map(|row| row["key"].clone()).collect::<Vec<_>>();
+    assert_eq!(keys(&packed[..2]), keys(&plain));
+    assert_eq!((packed.len(), &packed[2]["subject"]), (3, &Value::from("one")));
+    let mut cut = pack(&mbox.repeat(40));
+    cut.truncate(cut.len() - 9);
+    project.write("cut.gz", cut);
+    let ran = project.run(&["inspect", "--json", "cut.gz", "nothing.gz", "a.mbox"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("cut.gz") && ran.stderr.contains("nothing.gz"), "{}", ran.stderr);
+}
