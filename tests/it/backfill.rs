@@ -179,5 +179,4 @@ fn a_second_process_is_refused_with_a_sentence() {
         assert!(refused.stderr.contains("in use by mailferry mirror (process"), "{refused:?}");
     }
     drop(ledger);
-    project.run(&["backfill"]).well();
 }
