@@ -17,7 +17,7 @@ async fn a_thread_is_exported_with_true_dates_people_and_replies() {
     let acme = world.open("ext-acme").await;
     let root = world.post(&acme, None, &text("1", NOON, "Plan", "a < b")).await.unwrap();
     world.post(&acme, Some(&root), &text("2", "2021-03-02T09:05:00-05:00", "Re: Plan", "yes")).await.unwrap();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
 
     let messages = world.messages("ext-acme");
     assert_eq!(messages[0]["ts"], "1614596400.000100");
@@ -61,7 +61,7 @@ async fn a_reply_dated_before_its_root_stands_after_it_and_shows_its_own_date() 
     let acme = world.open("acme").await;
     let root = world.post(&acme, None, &text("1", NOON, "Plan", "root")).await.unwrap();
     world.post(&acme, Some(&root), &text("2", "2021-02-01T08:00:00Z", "Re: Plan", "early")).await.unwrap();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     let messages = world.messages("acme");
     assert_eq!(messages[1]["ts"], "1614596400.001100");
     assert!(messages[1]["text"].as_str().unwrap().contains("Mon, 1 Feb 2021 08:00 +00:00"));
@@ -74,10 +74,10 @@ async fn a_file_is_invisible_until_it_is_posted_and_then_whole() {
     let root = world.post(&acme, None, &text("1", NOON, "Plan", "see the file")).await.unwrap();
     let post = file("1", NOON, "../Plän #1.pdf", "application/pdf", b"%PDF");
     let handle = world.destination.prepare(&post).await.unwrap();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     assert_eq!(world.messages("acme").len(), 1);
     world.destination.post(&acme, Some(&root), &post, &handle).await.unwrap();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     let shared = &world.messages("acme")[1]["files"][0];
     assert_eq!((&shared["id"], &shared["size"]), (&json!(handle.as_str()), &json!(4)));
     assert_eq!(shared["title"], "../Plän #1.pdf");
@@ -90,14 +90,14 @@ async fn only_the_days_that_changed_are_written_again() {
     let world = World::new();
     let acme = world.open("acme").await;
     world.post(&acme, None, &text("1", NOON, "Plan", "one")).await.unwrap();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     let first_day = world.path.join("acme/2021-03-01.json");
     let written = fs::metadata(&first_day).unwrap().modified().unwrap();
     fs::write(world.path.join("acme/2021-03-01.json"), "[]").unwrap();
     let marked = fs::metadata(&first_day).unwrap().modified().unwrap();
     assert!(marked >= written);
     world.post(&acme, None, &text("2", "2021-03-05T00:00:00Z", "Other", "two")).await.unwrap();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     assert_eq!(fs::read(&first_day).unwrap(), b"[]", "a day without news was written");
     assert_eq!(json(&world.path.join("acme/2021-03-05.json")).as_array().unwrap().len(), 1);
 }
@@ -116,7 +116,7 @@ async fn a_long_text_is_numbered_and_its_pieces_stay_in_order() {
     let root = world.post(&acme, None, &piece(1)).await.unwrap();
     world.post(&acme, Some(&root), &piece(2)).await.unwrap();
     world.post(&acme, Some(&root), &piece(3)).await.unwrap();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     let texts: Vec<Value> = world.messages("acme").iter().map(|message| message["text"].clone()).collect();
     assert!(texts[0].as_str().unwrap().ends_with("(1/3)\npiece 1"));
     assert_eq!(texts[1..], [json!("(2/3)\npiece 2"), json!("(3/3)\npiece 3")]);
@@ -160,7 +160,7 @@ async fn a_journal_cut_at_any_byte_of_its_last_line_leads_to_the_same_export() {
     let before = fs::metadata(&journal).unwrap().len();
     let last = file("1", NOON, "plan.pdf", "application/pdf", b"%PDF");
     world.post(&acme, Some(&root), &last).await.unwrap();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     let (whole, bytes) = (world.export(), fs::read(&journal).unwrap());
 
     let mut world = world;
@@ -173,7 +173,7 @@ async fn a_journal_cut_at_any_byte_of_its_last_line_leads_to_the_same_export() {
         // The whole way only now and then: each takes as long as a disk takes to sync a dozen files.
         if len % 16 == 0 || len + 1 == bytes.len() as u64 {
             world.post(&acme, Some(&root), &last).await.unwrap();
-            world.destination.publish().await.unwrap();
+            world.publish().await;
             assert_eq!(fs::read(&journal).unwrap(), bytes, "cut at byte {len}");
             assert_eq!(world.export(), whole, "cut at byte {len}");
         }
@@ -185,13 +185,13 @@ async fn a_publication_cut_after_any_of_its_files_is_completed_by_the_next() {
     let mut world = World::new();
     let acme = world.open("acme").await;
     let root = world.post(&acme, None, &text("1", NOON, "Plan", "one")).await.unwrap();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     let marker = world.path.join(".mailferry/published/acme");
     let (old, old_marker) = (world.export(), fs::read(&marker).unwrap());
     world.post(&acme, Some(&root), &text("2", "2021-03-04T08:00:00Z", "Re: Plan", "two")).await.unwrap();
     let globex = world.open("globex").await;
     world.post(&globex, None, &text("3", NOON, "Other", "three")).await.unwrap();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     let new = world.export();
 
     let changed: Vec<_> = new.iter().filter(|(path, bytes)| old.get(*path) != Some(*bytes)).collect();
@@ -208,7 +208,7 @@ async fn a_publication_cut_after_any_of_its_files_is_completed_by_the_next() {
         drop(fs::remove_file(world.path.join(".mailferry/published/globex")));
         fs::write(world.path.join(".mailferry/drafts/0"), "[half a day").unwrap();
         world = world.reopen();
-        world.destination.publish().await.unwrap();
+        world.publish().await;
         assert!(world.export() == new, "cut after {reached} files");
         assert_eq!(fs::read_dir(world.path.join(".mailferry/drafts")).unwrap().count(), 0);
     }
@@ -219,12 +219,12 @@ async fn a_file_that_is_missing_from_the_export_is_made_again() {
     let mut world = World::new();
     let acme = world.open("acme").await;
     world.post(&acme, None, &text("1", NOON, "Plan", "one")).await.unwrap();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     let whole = world.export();
     for path in whole.keys() {
         fs::remove_file(world.path.join(path)).unwrap();
         world = world.reopen();
-        world.destination.publish().await.unwrap();
+        world.publish().await;
         assert!(world.export() == whole, "{} was not made again", path.display());
     }
 }
@@ -235,7 +235,7 @@ async fn a_day_is_valid_json_whenever_it_is_read() {
     let acme = world.open("acme").await;
     let day = world.path.join("acme/2021-03-01.json");
     world.post(&acme, None, &text("0", NOON, "Plan", "one")).await.unwrap();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let reader = std::thread::spawn(move || {
         let mut most = 0;
@@ -246,7 +246,7 @@ async fn a_day_is_valid_json_whenever_it_is_read() {
     });
     for nth in 1..60 {
         world.post(&acme, None, &text(&nth.to_string(), NOON, "Plan", &"long ".repeat(2_000))).await.unwrap();
-        world.destination.publish().await.unwrap();
+        world.publish().await;
     }
     stop.send(()).unwrap();
     assert_eq!(reader.join().unwrap(), 60);
@@ -273,7 +273,7 @@ async fn people_are_one_user_each_whatever_the_case_of_their_address() {
     let mut nameless = text("4", NOON, "Plan", "text");
     nameless.heading.author = None;
     world.post(&acme, None, &nameless).await.unwrap();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     let users = json(&world.path.join("users.json"));
     let users = users.as_array().unwrap();
     let names: std::collections::BTreeSet<&str> = users.iter().map(|user| user["name"].as_str().unwrap()).collect();
@@ -289,7 +289,7 @@ async fn many_tasks_may_open_and_post_at_once() {
         let acme = world.open("acme").await;
         for nth in 0..5 {
             world.post(&acme, None, &text(&format!("{task}/{nth}"), NOON, "Plan", "text")).await.unwrap();
-            world.destination.publish().await.unwrap();
+            world.publish().await;
         }
     });
     futures_util::future::join_all(tasks).await;
@@ -298,6 +298,6 @@ async fn many_tasks_may_open_and_post_at_once() {
     assert_eq!((messages.len(), stamps.len()), (40, 40));
     let whole = world.export();
     world = world.reopen();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     assert!(world.export() == whole);
 }

@@ -37,7 +37,7 @@ async fn nothing_of_a_hostile_mail_runs_loads_or_is_lost_on_the_page() {
         attached.heading = letter.heading.clone();
         world.post(&acme, Some(&root), &attached).await.unwrap();
     }
-    world.destination.publish().await.unwrap();
+    world.publish().await;
 
     let index = world.path.join("index.html");
     let views = [
@@ -71,7 +71,7 @@ async fn a_thread_has_an_address_and_shows_its_messages_with_their_files_and_dat
     world.post(&acme, Some(&root), &picture).await.unwrap();
     world.post(&acme, Some(&root), &text("2", "2021-03-02T01:00:00+09:00", "AW: Plan", "fine")).await.unwrap();
     world.post(&acme, Some(&root), &text("3", "2021-03-03T01:00:00Z", "Other plan", "no")).await.unwrap();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
 
     let page = document(&world.path.join("index.html"), &format!("#channel=acme&thread={}", root.id), 5_000);
     assert_eq!(page.matches("<article class=\"post\"").count(), 3, "the file belongs to its message");
@@ -91,7 +91,7 @@ async fn a_search_reads_every_channel_and_marks_what_it_found() {
         let id = world.open(channel).await;
         world.post(&id, None, &text(channel, NOON, "Values", body)).await.unwrap();
     }
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     let index = world.path.join("index.html");
     let page = document(&index, "#search=drehmomente", 5_000);
     assert!(page.contains("<p class=\"note\">2 matches</p>"), "{page}");
@@ -103,10 +103,10 @@ async fn a_search_reads_every_channel_and_marks_what_it_found() {
 #[tokio::test]
 async fn an_archive_without_posts_says_so() {
     let world = World::new();
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     assert!(document(&world.path.join("index.html"), "", 2_000).contains("No channel yet"));
     world.open("acme").await;
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     assert!(document(&world.path.join("index.html"), "#channel=acme", 2_000).contains("Nothing here yet"));
 }
 
@@ -117,7 +117,7 @@ async fn a_channel_of_many_threads_draws_only_what_is_near() {
     for nth in 0..1_200 {
         world.post(&acme, None, &text(&nth.to_string(), NOON, &format!("Subject {nth}"), "text")).await.unwrap();
     }
-    world.destination.publish().await.unwrap();
+    world.publish().await;
     assert!(world.path.join("__page/channel/acme/2.js").exists(), "three chunks");
     let page = document(&world.path.join("index.html"), "#channel=acme", 5_000);
     let cards = page.matches("class=\"card\"").count();
