@@ -128,10 +128,10 @@ impl Courier {
                     Err(why) => return Ok(Carried::InDoubt(why)),
                 },
             };
-            if let Some(event) = event {
-                self.record(id, delivery.part, event)?;
-            }
-            status = self.status(id, delivery.part)?;
+            status = match event {
+                Some(event) => self.record(id, delivery.part, event)?,
+                None => status_of(self.world.ledger.crossing(id)?, delivery.part)?,
+            };
         }
     }
 
@@ -283,20 +283,21 @@ impl Courier {
         }
     }
 
-    fn record(&mut self, id: &CrossingId, part: Part, event: Event) -> Result<(), Halt> {
+    /// Records an event, and hands back where the part stands then.
+    fn record(&mut self, id: &CrossingId, part: Part, event: Event) -> Result<Status, Halt> {
         if matches!(event, Event::Delivered(_)) {
             self.posts += 1;
             self.files += u64::from(matches!(part, Part::File(_)));
         }
-        tokio::task::block_in_place(|| self.world.ledger.record(id, part, event))?;
-        Ok(())
+        status_of(tokio::task::block_in_place(|| self.world.ledger.record(id, part, event))?, part)
     }
+}
 
-    fn status(&self, id: &CrossingId, part: Part) -> Result<Status, Halt> {
-        let crossing = self.world.ledger.crossing(id)?;
-        let delivery = crossing.deliveries.into_iter().find(|delivery| delivery.part == part);
-        delivery.map(|delivery| delivery.status).ok_or_else(|| Halt::Broken(anyhow::anyhow!("a part of {} is gone", id.message)))
-    }
+/// Where one part of a crossing stands.
+fn status_of(crossing: Crossing, part: Part) -> Result<Status, Halt> {
+    let message = crossing.id.message;
+    let delivery = crossing.deliveries.into_iter().find(|delivery| delivery.part == part);
+    delivery.map(|delivery| delivery.status).ok_or_else(|| Halt::Broken(anyhow::anyhow!("a part of {message} is gone")))
 }
 
 /// Growing pauses, so many times.

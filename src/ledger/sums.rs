@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::keys::{self, table};
+use super::keys::table;
 use super::record::{Completeness, Crossing, End, PositionRecord};
 use super::state::Status;
 use super::store::walk;
@@ -173,22 +173,6 @@ impl Ledger {
                     sums.duplicates += 1;
                 }
                 PositionRecord::Unreadable(_) => counted.unreadable += 1,
-            }
-            Ok(())
-        })
-    }
-
-    /// Every position whose message cannot be read, with the reason: (source, mailbox, place, reason).
-    ///
-    /// # Errors
-    /// When the index cannot be read, or the visitor fails.
-    pub fn each_unreadable(&self, source: &SourceName, mut visit: impl FnMut(&str, &str, &str)) -> Result<(), LedgerError> {
-        let prefix = keys::positions_of(source);
-        walk(self.store(), &prefix, |key, value| {
-            if let PositionRecord::Unreadable(reason) = PositionRecord::from_bytes(value)? {
-                let rest = String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default()).into_owned();
-                let (mailbox, place) = rest.trim_end_matches('\0').split_once('\0').unwrap_or((&rest, ""));
-                visit(mailbox, place, &reason);
             }
             Ok(())
         })
