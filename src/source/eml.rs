@@ -15,7 +15,7 @@ use super::mbox::MboxReader;
 use super::place::{self, Files, text_of};
 use super::survey::Survey;
 use super::tree::Tree;
-use super::{Found, Known, Outlet, Scanned, Source, SourceError};
+use super::{Counted, Found, Known, Outlet, Scanned, Source, SourceError};
 use crate::finding::Finding;
 use crate::position::SourceName;
 
@@ -140,5 +140,8 @@ impl Source for EmlSource {
     async fn scan(&self, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError> {
         let source = self.clone();
         place::blocking(move || source.read_all(&*known, &outlet)).await
+    }
+    async fn census(&self, _known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError> {
+        Err(SourceError::Broken { what: self.name().to_string(), why: "it cannot be counted yet".into() })
     }
 }

@@ -16,7 +16,7 @@ use super::holds;
 use super::place::{self, Files};
 use super::survey::Survey;
 use super::tree::{self, Directory, Layout, Tree};
-use super::{Found, Known, Outlet, Scanned, Sent, Source, SourceError};
+use super::{Counted, Found, Known, Outlet, Scanned, Sent, Source, SourceError};
 use crate::finding::Finding;
 use crate::position::{Position, SourceName};
 
@@ -166,5 +166,8 @@ impl Source for MaildirSource {
     async fn scan(&self, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError> {
         let source = self.clone();
         place::blocking(move || source.read_all(&*known, &outlet)).await
+    }
+    async fn census(&self, _known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError> {
+        Err(SourceError::Broken { what: self.name().to_string(), why: "it cannot be counted yet".into() })
     }
 }

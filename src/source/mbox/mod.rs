@@ -20,7 +20,7 @@ use super::holds::{self, Holds};
 use super::place::Files;
 use super::survey::Survey;
 use super::tree::{Layout, Tree};
-use super::{Known, Outlet, Source, SourceError};
+use super::{Counted, Known, Outlet, Source, SourceError};
 use crate::finding::Finding;
 use crate::position::SourceName;
 
@@ -119,5 +119,8 @@ impl Source for MboxSource {
     async fn scan(&self, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError> {
         let source = self.clone();
         super::place::blocking(move || source.read_all(&*known, &outlet)).await
+    }
+    async fn census(&self, _known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError> {
+        Err(SourceError::Broken { what: self.name().to_string(), why: "it cannot be counted yet".into() })
     }
 }
