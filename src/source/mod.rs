@@ -10,6 +10,7 @@
 
 mod census;
 mod eml;
+mod files;
 mod holds;
 pub mod imap;
 mod maildir;
@@ -30,6 +31,7 @@ use crate::position::{Checkpoint, Position, SourceName};
 
 pub use self::census::{Census, Counted, MAX_NAMED};
 pub use self::eml::EmlSource;
+pub use self::files::FileSource;
 pub use self::imap::ImapSource;
 pub use self::maildir::MaildirSource;
 pub use self::mbox::{MboxEntry, MboxReader, MboxSource};
