@@ -34,6 +34,14 @@ impl Memory {
         };
     }
 
+    /// Loses the one position whose place ends so, and returns it.
+    pub(crate) fn forget(&self, end: &str) -> Position {
+        let mut positions = self.positions.lock().unwrap();
+        let lost = positions.iter().find(|position| position.place.ends_with(end)).unwrap().clone();
+        positions.remove(&lost);
+        lost
+    }
+
     fn admit(&self, scanned: &Scanned) {
         let (position, mailbox, checkpoint) = match scanned {
             Scanned::Message(found) => (Some(&found.position), &found.position.mailbox, &found.checkpoint),
