@@ -1,6 +1,6 @@
 //! Live mailboxes over IMAP (RFC 3501, 9051).
 //!
-//! An account is read by up to `max_connections` connections, each with one mailbox at a time (`scan`). A mailbox is
+//! An account is read by up to `max_connections` connections, each with one mailbox at a time (`crew`). A mailbox is
 //! opened with EXAMINE and read with `BODY.PEEK`, so that nothing changes on the server (`fetch`); its messages are sent
 //! in the order of their UIDs, each with the checkpoint `{uid_validity, uid}` that covers it (`reader`, `cursor`).
 //! Nothing counts but a tagged OK to the command that was given (`command`): a refusal, a closed connection or an answer
@@ -16,6 +16,7 @@ mod alone;
 mod check;
 mod command;
 mod connect;
+mod crew;
 mod cursor;
 mod failure;
 mod fetch;

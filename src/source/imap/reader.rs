@@ -4,10 +4,8 @@
 //! in batches, the others alone. Each is sent in the order of UIDs, with the checkpoint that covers it and all before.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::Semaphore;
 use tracing::debug;
 
 use super::command::Connection;
@@ -15,10 +13,10 @@ use super::cursor::{Cursor, Windows};
 use super::failure::Failure;
 use super::fetch::{self, Examined, Outline, PIECE_BYTES};
 use super::mailboxes::Mailbox;
-use super::patience::Patience;
 use super::progress::{Expectation, Progress};
-use crate::position::{Position, SourceName};
-use crate::source::{Found, Known, Outlet, Scanned};
+use super::scan::Reading;
+use crate::position::Position;
+use crate::source::{Found, Scanned};
 
 /// Messages whose sizes and dates are asked for at once: a second of work, should it have to be done again.
 const SLICE: usize = 500;
@@ -26,18 +24,6 @@ const SLICE: usize = 500;
 /// Messages that are fetched by one command, of together [`PIECE_BYTES`]. Larger batches are not faster: 25 and 100 were
 /// measured alike against Dovecot.
 const BATCH: usize = 64;
-
-/// What a reader needs of the source that it works for.
-#[derive(Clone)]
-pub(super) struct Errand {
-    pub(super) source: SourceName,
-    pub(super) known: Arc<dyn Known>,
-    pub(super) outlet: Outlet,
-    pub(super) patience: Patience,
-    /// The turn to hold a large message: one of the account at a time, as it may be as long as
-    /// [`crate::source::MAX_MESSAGE_BYTES`].
-    pub(super) large: Arc<Semaphore>,
-}
 
 /// One message that is listed and not yet known.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +41,7 @@ pub(super) struct Fetched {
 
 /// A mailbox and a connection to read it over.
 pub(super) struct Reader<'a> {
-    pub(super) errand: &'a Errand,
+    pub(super) errand: &'a Reading,
     pub(super) mailbox: &'a Mailbox,
     pub(super) connection: &'a mut Connection,
     pub(super) progress: &'a mut Progress,
