@@ -7,7 +7,7 @@ use crate::position::Position;
 pub const MAX_NAMED: usize = 20;
 
 /// What a mailbox holds now, against what is known of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// The mailbox.
     pub mailbox: String,

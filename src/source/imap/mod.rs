@@ -13,6 +13,7 @@
 //! cap these two targets at `info`. This room itself logs no address, no subject and no password.
 
 mod alone;
+mod census;
 mod check;
 mod command;
 mod connect;
@@ -20,6 +21,7 @@ mod crew;
 mod cursor;
 mod failure;
 mod fetch;
+mod hidden;
 mod login;
 mod mailboxes;
 mod names;
@@ -109,7 +111,8 @@ impl Source for ImapSource {
         let account = Account::new(self.settings.clone(), self.patience).await?;
         scan::scan(self.name.clone(), account, known, outlet).await
     }
-    async fn census(&self, _known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError> {
-        Err(SourceError::Broken { what: self.name().to_string(), why: "it cannot be counted yet".into() })
+    async fn census(&self, known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError> {
+        let account = Account::new(self.settings.clone(), self.patience).await?;
+        census::census(self.name.clone(), account, known).await
     }
 }

@@ -54,6 +54,7 @@ impl Reader<'_> {
         self.take_up(&examined).await?;
         if examined.messages != Some(0) {
             self.read_windows(&examined).await?;
+            self.reconcile(&examined).await?;
         }
         let checkpoint = self.progress.cursor().checkpoint();
         let done = Scanned::MailboxDone { mailbox: self.mailbox.name.clone(), checkpoint };
@@ -67,23 +68,11 @@ impl Reader<'_> {
             self.progress.begin(Cursor::resume(checkpoint.as_ref(), examined.uid_validity));
         }
         let cursor = self.progress.cursor();
-        if self.is_rewound(cursor, examined).await? {
+        if fetch::is_rewound(self.connection, cursor, examined).await? {
             debug!(mailbox.name = %self.mailbox.name, "the server began to count anew");
             self.progress.begin(cursor.rewound());
         }
         Ok(())
-    }
-
-    /// Whether the server gives UIDs anew that it gave before: UIDNEXT says so, and no message contradicts it.
-    async fn is_rewound(&mut self, cursor: Cursor, examined: &Examined) -> Result<bool, Failure> {
-        if examined.uid_next.is_none_or(|uid_next| uid_next > cursor.uid()) {
-            return Ok(false);
-        }
-        if examined.messages == Some(0) {
-            return Ok(true);
-        }
-        let highest = fetch::highest(self.connection, cursor.uid()).await?;
-        Ok(highest.is_some_and(|highest| highest < cursor.uid()))
     }
 
     async fn read_windows(&mut self, examined: &Examined) -> Result<(), Failure> {
@@ -97,10 +86,12 @@ impl Reader<'_> {
                 let is_last = window.last.is_none() && slices.peek().is_none();
                 let listed = self.outline(slice).await?;
                 self.say_expected(examined, is_last.then_some(&listed)).await?;
-                self.read_slice(listed).await?;
-                if let Some(last) = slice.last() {
+                let read = self.read_slice(listed).await;
+                if let Some(last) = slice.last().filter(|_| read.is_ok()) {
                     self.pass(*last);
                 }
+                self.progress.count_listed(slice);
+                read?;
             }
         }
         Ok(())
@@ -118,6 +109,7 @@ impl Reader<'_> {
                 Ok(outlines) => {
                     let is_new = |uid: &u32| slice.binary_search(uid).is_err() && !self.is_known(*uid);
                     let wanted: Vec<_> = outlines.into_iter().filter(|(uid, _)| all.contains_key(uid) || is_new(uid)).collect();
+                    self.progress.unlisted.extend(wanted.iter().map(|(uid, _)| *uid).filter(|uid| !slice.contains(uid)));
                     all.extend(wanted);
                 }
                 Err(failure @ Failure::Final(_)) => return Err(failure),
@@ -153,7 +145,7 @@ impl Reader<'_> {
         Ok(self.errand.outlet.send(expected).await?)
     }
 
-    async fn read_slice(&mut self, listed: Vec<Listed>) -> Result<(), Failure> {
+    pub(super) async fn read_slice(&mut self, listed: Vec<Listed>) -> Result<(), Failure> {
         let mut rest = listed.as_slice();
         while let Some((one, after)) = rest.split_first() {
             let batch = self.batch(rest);
@@ -211,6 +203,9 @@ impl Reader<'_> {
 
     /// Everything up to `uid` is settled.
     pub(super) fn pass(&mut self, uid: u32) {
+        if uid.saturating_add(1) < self.progress.next() {
+            self.progress.unlisted.insert(uid);
+        }
         self.progress.pass(uid);
     }
 
@@ -236,7 +231,7 @@ impl Reader<'_> {
         Ok(self.errand.outlet.send(Scanned::Unreadable { position: self.position(uid), reason, checkpoint }).await?)
     }
 
-    fn position(&self, uid: u32) -> Position {
+    pub(super) fn position(&self, uid: u32) -> Position {
         let place = self.progress.cursor().place(uid);
         Position { source: self.errand.source.clone(), mailbox: self.mailbox.name.clone(), place }
     }
