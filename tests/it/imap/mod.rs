@@ -2,6 +2,7 @@
 
 mod census;
 mod dovecot;
+mod interruptions;
 mod scripted;
 
 use std::collections::{BTreeMap, BTreeSet};
