@@ -97,7 +97,9 @@ impl Counting {
     async fn cursor(&self, mailbox: &Mailbox, connection: &mut Connection, examined: &Examined) -> Result<Cursor, Failure> {
         let checkpoint = self.known.checkpoint(&mailbox.name);
         let cursor = Cursor::resume(checkpoint.as_ref(), examined.uid_validity);
-        Ok(if fetch::is_rewound(connection, cursor, examined).await? { cursor.rewound() } else { cursor })
+        let is_rewound =
+            fetch::is_rewound(connection, cursor, examined).await? || fetch::is_replaced(connection, cursor, examined).await?;
+        Ok(if is_rewound { cursor.rewound() } else { cursor })
     }
 
     /// Counts on from where the tally is, window by window.

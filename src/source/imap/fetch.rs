@@ -142,6 +142,26 @@ pub(super) async fn is_rewound(connection: &mut Connection, cursor: Cursor, exam
     Ok(highest.is_some_and(|highest| highest < cursor.uid()))
 }
 
+/// Whether another message has the last UID that was sent, though the server counts on from there: it began to count anew
+/// and has caught up since. Asked only where there is something new.
+pub(super) async fn is_replaced(connection: &mut Connection, cursor: Cursor, examined: &Examined) -> Result<bool, Failure> {
+    let is_quiet = examined.uid_next.is_some_and(|uid_next| uid_next == cursor.uid().saturating_add(1));
+    if is_quiet || !cursor.is_dated() || examined.messages == Some(0) {
+        return Ok(false);
+    }
+    let mut now = None;
+    let fetching = connection.run(Command::new(format!("UID FETCH {} (UID INTERNALDATE)", cursor.uid())), |answer| {
+        if let Some((_, attributes)) = message(answer).filter(|(uid, _)| *uid == cursor.uid()) {
+            now = internal_date(attributes).or(now);
+        }
+    });
+    match fetching.await {
+        Err(failure) if failure.may_pass() => Err(failure),
+        // The server refuses to speak of this one message, which says nothing about it.
+        Ok(()) | Err(_) => Ok(now.is_some_and(|now| cursor.is_contradicted(now))),
+    }
+}
+
 /// How many of the messages that EXAMINE counted were neither listed nor expunged since, given how many were listed.
 pub(super) async fn unlisted(connection: &mut Connection, examined: &Examined, listed: u64) -> Result<u64, Failure> {
     let unlisted = |connection: &Connection| {

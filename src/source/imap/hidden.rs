@@ -7,6 +7,7 @@ use tracing::debug;
 use super::cursor::Windows;
 use super::failure::Failure;
 use super::fetch::{self, Examined, Listing, Outline};
+use super::progress::Order;
 use super::reader::{Listed, Reader};
 
 impl Reader<'_> {
@@ -24,6 +25,7 @@ impl Reader<'_> {
 
     /// Reads what FETCH finds and SEARCH does not, and says how much FETCH finds.
     async fn read_hidden(&mut self, examined: &Examined) -> Result<u64, Failure> {
+        self.progress.order = Order::Hidden;
         let passed = self.progress.next();
         let mut windows = Windows::new(1, examined.uid_next);
         let (mut all, mut found) = (0, usize::MAX);
@@ -37,10 +39,10 @@ impl Reader<'_> {
         Ok(all)
     }
 
-    /// What is there, not shown and not sent. What came meanwhile is for the next run: it comes in order.
+    /// What is there and was not sent: what was not shown, and what is behind all that was.
     fn hidden(&self, there: &BTreeSet<u32>, shown: &BTreeSet<u32>, passed: u32) -> Vec<Listed> {
         let is_new = |uid: &u32| !self.progress.unlisted.contains(uid) && !self.errand.known.has(&self.position(*uid));
-        let hidden = there.difference(shown).copied().filter(|uid| *uid < passed && is_new(uid));
+        let hidden = there.iter().copied().filter(|uid| (*uid >= passed || !shown.contains(uid)) && is_new(uid));
         hidden.map(|uid| Listed { uid, outline: Outline::default() }).collect()
     }
 }

@@ -13,7 +13,7 @@ use super::cursor::{Cursor, Windows};
 use super::failure::Failure;
 use super::fetch::{self, Examined, Outline, PIECE_BYTES};
 use super::mailboxes::Mailbox;
-use super::progress::{Expectation, Progress};
+use super::progress::{Compared, Expectation, Order, Progress};
 use super::scan::Reading;
 use crate::position::Position;
 use crate::source::{Found, Scanned};
@@ -63,16 +63,32 @@ impl Reader<'_> {
 
     /// Goes on where the last connection or the last run left off, if the UIDs still mean the same.
     async fn take_up(&mut self, examined: &Examined) -> Result<(), Failure> {
-        if !self.progress.belongs_to(examined.uid_validity) {
-            let checkpoint = self.errand.known.checkpoint(&self.mailbox.name);
-            self.progress.begin(Cursor::resume(checkpoint.as_ref(), examined.uid_validity));
+        let is_resumed = !self.progress.belongs_to(examined.uid_validity);
+        let mut cursor = self.progress.cursor();
+        if is_resumed {
+            cursor = Cursor::resume(self.errand.known.checkpoint(&self.mailbox.name).as_ref(), examined.uid_validity);
         }
-        let cursor = self.progress.cursor();
-        if fetch::is_rewound(self.connection, cursor, examined).await? {
+        let is_rewound =
+            fetch::is_rewound(self.connection, cursor, examined).await? || is_resumed && self.is_replaced(cursor, examined).await?;
+        if is_rewound {
             debug!(mailbox.name = %self.mailbox.name, "the server began to count anew");
             self.progress.begin(cursor.rewound());
+        } else if is_resumed {
+            self.progress.begin(cursor);
         }
         Ok(())
+    }
+
+    /// Whether the last message of earlier runs is another one now. If the connection breaks over that, it is done without.
+    async fn is_replaced(&mut self, cursor: Cursor, examined: &Examined) -> Result<bool, Failure> {
+        if self.progress.compared == Compared::Yes {
+            return Ok(false);
+        }
+        let is_replaced = fetch::is_replaced(self.connection, cursor, examined).await;
+        if is_replaced.as_ref().is_err_and(Failure::is_lost) {
+            self.progress.compared = Compared::Yes;
+        }
+        is_replaced
     }
 
     async fn read_windows(&mut self, examined: &Examined) -> Result<(), Failure> {
@@ -86,11 +102,12 @@ impl Reader<'_> {
                 let is_last = window.last.is_none() && slices.peek().is_none();
                 let listed = self.outline(slice).await?;
                 self.say_expected(examined, is_last.then_some(&listed)).await?;
+                let unlisted = listed.iter().map(|one| one.uid).filter(|uid| slice.binary_search(uid).is_err()).collect();
                 let read = self.read_slice(listed).await;
                 if let Some(last) = slice.last().filter(|_| read.is_ok()) {
                     self.pass(*last);
                 }
-                self.progress.count_listed(slice);
+                self.progress.count_listed(slice, unlisted);
                 read?;
             }
         }
@@ -109,7 +126,6 @@ impl Reader<'_> {
                 Ok(outlines) => {
                     let is_new = |uid: &u32| slice.binary_search(uid).is_err() && !self.is_known(*uid);
                     let wanted: Vec<_> = outlines.into_iter().filter(|(uid, _)| all.contains_key(uid) || is_new(uid)).collect();
-                    self.progress.unlisted.extend(wanted.iter().map(|(uid, _)| *uid).filter(|uid| !slice.contains(uid)));
                     all.extend(wanted);
                 }
                 Err(failure @ Failure::Final(_)) => return Err(failure),
@@ -203,7 +219,7 @@ impl Reader<'_> {
 
     /// Everything up to `uid` is settled.
     pub(super) fn pass(&mut self, uid: u32) {
-        if uid.saturating_add(1) < self.progress.next() {
+        if self.progress.order == Order::Hidden {
             self.progress.unlisted.insert(uid);
         }
         self.progress.pass(uid);
@@ -212,6 +228,7 @@ impl Reader<'_> {
     /// Sends a message, with the checkpoint that covers it.
     pub(super) async fn send_message(&mut self, uid: u32, fetched: Fetched) -> Result<(), Failure> {
         self.pass(uid);
+        self.progress.date(uid, fetched.internal_date);
         self.progress.arrived();
         let found = Found {
             position: self.position(uid),

@@ -3,6 +3,7 @@
 mod census;
 mod dovecot;
 mod interruptions;
+mod lifetimes;
 mod scripted;
 
 use std::collections::{BTreeMap, BTreeSet};

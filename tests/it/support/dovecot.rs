@@ -113,6 +113,18 @@ impl Dovecot {
         file
     }
 
+    /// Takes from the server what it knows of a mailbox's UIDs: it gives them anew, under another UIDVALIDITY.
+    pub(crate) fn forget_uids(&self, user: &str, mailbox: &str) {
+        // UIDVALIDITY is the time in seconds: a mailbox that is made within the same second would get the same again, were
+        // it not for the file that remembers the last one given.
+        for entry in fs::read_dir(self.maildir(user, mailbox)).unwrap().map(Result::unwrap) {
+            let name = entry.file_name().into_string().unwrap();
+            if name == "dovecot-uidlist" || name.starts_with("dovecot.index") {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+    }
+
     /// Runs `doveadm`.
     pub(crate) fn doveadm(&self, arguments: &[&str]) -> String {
         let output =

@@ -26,6 +26,12 @@ pub(crate) struct Office {
     pub(crate) uid_validity: u32,
     /// The UIDs and messages.
     pub(crate) messages: Vec<(u32, Vec<u8>)>,
+    /// UIDNEXT, where it is not one more than the highest UID.
+    pub(crate) uid_next: Option<u32>,
+    /// A message whose answers cannot be understood.
+    pub(crate) poisonous: Option<u32>,
+    /// Messages that SEARCH does not name.
+    pub(crate) hidden: Vec<u32>,
     /// What goes wrong on the first connection, the second and so on; on all others the last of them.
     pub(crate) faults: Vec<Fault>,
 }
@@ -139,7 +145,7 @@ impl Line {
 
 impl Office {
     pub(crate) fn new(messages: Vec<(u32, Vec<u8>)>) -> Self {
-        Self { uid_validity: 7, messages, faults: Vec::new() }
+        Self { uid_validity: 7, messages, uid_next: None, poisonous: None, hidden: Vec::new(), faults: Vec::new() }
     }
 
     fn answer(&self, tag: &str, command: &str) -> Vec<u8> {
@@ -158,7 +164,7 @@ impl Office {
     }
 
     fn examine(&self) -> String {
-        let next = self.messages.last().map_or(1, |(uid, _)| uid + 1);
+        let next = self.uid_next.unwrap_or_else(|| self.messages.last().map_or(1, |(uid, _)| uid + 1));
         format!(
             "* {} EXISTS\r\n* OK [UIDVALIDITY {}] valid\r\n* OK [UIDNEXT {next}] next\r\n",
             self.messages.len(),
@@ -168,15 +174,20 @@ impl Office {
 
     fn by_uid(&self, command: &str) -> Vec<u8> {
         if let Some(set) = command.strip_prefix("UID SEARCH UID ") {
-            let uids: String = self.within(set).fold(String::new(), |mut uids, (_, uid, _)| {
-                write!(uids, " {uid}").unwrap();
-                uids
-            });
+            let uids: String =
+                self.within(set).filter(|(_, uid, _)| !self.hidden.contains(uid)).fold(String::new(), |mut uids, (_, uid, _)| {
+                    write!(uids, " {uid}").unwrap();
+                    uids
+                });
             return format!("* SEARCH{uids}\r\n").into_bytes();
         }
         let (set, items) = command.strip_prefix("UID FETCH ").unwrap().split_once(' ').unwrap();
         let mut answer = Vec::new();
         for (number, uid, raw) in self.within(set) {
+            if self.poisonous == Some(uid) && items.len() > "(UID)".len() {
+                answer.extend_from_slice(format!("* {number} FETCH (UID {uid} INTERNALDATE NIL)\r\n").as_bytes());
+                continue;
+            }
             answer.extend_from_slice(format!("* {number} FETCH (UID {uid}").as_bytes());
             if items.contains("INTERNALDATE") {
                 answer.extend_from_slice(format!(" INTERNALDATE \"{}\"", date(raw)).as_bytes());
