@@ -128,7 +128,7 @@ async fn scan_counted(source: &ImapSource, memory: &Memory) -> Seen {
         }
         (announced, end) => assert_eq!(
             announced.map(|_| ()).map_err(|error| error.to_string()),
-            end.as_ref().unwrap().as_ref().map(|()| ()).map_err(ToString::to_string)
+            end.as_ref().unwrap().as_ref().copied().map_err(ToString::to_string)
         ),
     }
     seen
