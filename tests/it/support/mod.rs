@@ -9,3 +9,4 @@ pub(crate) mod dovecot;
 pub(crate) mod scripted;
 
 pub(crate) mod slack;
+pub(crate) mod steps;
