@@ -30,3 +30,4 @@ mod steps;
 mod support;
 mod threads;
 mod tidy;
+mod trail;
