@@ -11,6 +11,7 @@
 
 mod archive;
 mod archive_page;
+mod archive_retraction;
 mod archives;
 mod backfill;
 mod check;
