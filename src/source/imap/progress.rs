@@ -1,5 +1,7 @@
 //! How far a mailbox was read, across connections and tries.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -25,6 +27,10 @@ pub(super) struct Progress {
     pub(super) alone_to: u32,
     /// The beginning of a large message.
     pub(super) partial: Option<Partial>,
+    /// How many messages were listed, where the mailbox is listed from its beginning.
+    pub(super) listed: Option<u64>,
+    /// What was read without being listed.
+    pub(super) unlisted: BTreeSet<u32>,
     suspect: Suspect,
     given_up_in_a_row: u32,
 }
@@ -79,7 +85,8 @@ impl Progress {
 
     /// Begins at a cursor.
     pub(super) fn begin(&mut self, cursor: Cursor) {
-        *self = Self { cursor, next: cursor.first_wanted(), expected: self.expected, ..Self::default() };
+        let next = cursor.first_wanted();
+        *self = Self { cursor, next, listed: (next == 1).then_some(0), expected: self.expected, ..Self::default() };
     }
 
     /// Everything up to `uid` was sent, is known from earlier runs or is gone.
@@ -87,6 +94,12 @@ impl Progress {
         self.next = self.next.max(uid.saturating_add(1));
         self.cursor.pass(uid);
         self.partial = None;
+    }
+
+    /// Counts what of a slice that was listed is done; the rest will be listed again.
+    pub(super) fn count_listed(&mut self, slice: &[u32]) {
+        let done = slice.iter().filter(|uid| **uid < self.next).count() as u64;
+        self.listed = self.listed.map(|listed| listed + done);
     }
 
     /// Counts one more failure at a message and says whether it was the last that is tried.

@@ -96,6 +96,16 @@ impl Dovecot {
         self.put(user, mailbox, "new", "", raw)
     }
 
+    /// Puts one message into `new` of a mailbox so many times.
+    pub(crate) fn deliver_many(&mut self, user: &str, mailbox: &str, count: u32, raw: &[u8]) {
+        let first = self.deliver(user, mailbox, raw);
+        for number in 1..count {
+            let file = first.with_file_name(format!("1700000000.M{number:06}P1.test"));
+            fs::write(&file, raw).unwrap();
+            chown(&file, Some(MAIL_UID), Some(MAIL_UID)).unwrap();
+        }
+    }
+
     /// Puts a message with Maildir flags into `cur`: `S` is `\Seen`, `F` is `\Flagged`.
     pub(crate) fn deliver_with_flags(&mut self, user: &str, mailbox: &str, flags: &str, raw: &[u8]) -> PathBuf {
         self.put(user, mailbox, "cur", &format!(":2,{flags}"), raw)
