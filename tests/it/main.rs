@@ -19,6 +19,7 @@ mod configuration;
 mod example;
 mod ferry;
 mod fire;
+mod full_disk;
 mod gates;
 mod imap;
 mod inspect;
