@@ -11,12 +11,15 @@
 
 mod archive;
 mod archive_page;
+mod archive_retraction;
 mod archives;
 mod backfill;
 mod check;
 mod configuration;
 mod example;
 mod ferry;
+mod fire;
+mod full_disk;
 mod gates;
 mod imap;
 mod inspect;
@@ -26,6 +29,9 @@ mod parsing;
 mod policy;
 mod reading;
 mod slack;
+mod steps;
 mod support;
 mod threads;
 mod tidy;
+mod trail;
+mod undo;

@@ -58,16 +58,27 @@ impl Dovecot {
         chown(directory.path().join("mail"), Some(MAIL_UID), Some(MAIL_UID)).unwrap();
         let (imap, imaps) = (free_port(), free_port());
         fs::write(directory.path().join("dovecot.conf"), configuration(directory.path(), imap, imaps) + more).unwrap();
-        let process = Command::new(DOVECOT)
-            .args(["-F", "-c"])
-            .arg(directory.path().join("dovecot.conf"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let process = run(directory.path());
         let mut dovecot = Self { directory, process, imap, imaps, delivered: 0 };
         dovecot.wait_until_it_greets();
         dovecot
+    }
+
+    /// Ends it with all its connections, and starts it again.
+    pub(crate) fn restart(&mut self) {
+        self.end();
+        self.process = run(self.directory.path());
+        self.wait_until_it_greets();
+    }
+
+    fn end(&mut self) {
+        // SIGTERM, as the master has to end its children; `Child::kill` would leave them behind.
+        let told = Command::new("kill").arg(self.process.id().to_string()).status();
+        if told.is_ok_and(|status| status.success()) {
+            self.process.wait().ok();
+        } else {
+            self.process.kill().ok();
+        }
     }
 
     pub(crate) fn certificate(&self) -> PathBuf {
@@ -170,14 +181,13 @@ impl Dovecot {
 
 impl Drop for Dovecot {
     fn drop(&mut self) {
-        // SIGTERM, as the master has to end its children; `Child::kill` would leave them behind.
-        let told = Command::new("kill").arg(self.process.id().to_string()).status();
-        if told.is_ok_and(|status| status.success()) {
-            self.process.wait().ok();
-        } else {
-            self.process.kill().ok();
-        }
+        self.end();
     }
+}
+
+fn run(directory: &Path) -> Child {
+    let configuration = directory.join("dovecot.conf");
+    Command::new(DOVECOT).args(["-F", "-c"]).arg(configuration).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// These tests never pass by not running.

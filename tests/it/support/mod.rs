@@ -1,6 +1,7 @@
 //! The worlds that the tests run in.
 pub(crate) mod archives;
 pub(crate) mod chromium;
+pub(crate) mod ferry;
 pub(crate) mod project;
 
 pub(crate) mod shelf;
@@ -10,3 +11,4 @@ pub(crate) mod imap_server;
 pub(crate) mod scripted;
 
 pub(crate) mod slack;
+pub(crate) mod steps;
