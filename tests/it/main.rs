@@ -27,6 +27,8 @@ mod parsing;
 mod policy;
 mod reading;
 mod slack;
+mod steps;
 mod support;
 mod threads;
 mod tidy;
+mod trail;
