@@ -65,6 +65,20 @@ async fn an_effect_that_comes_after_its_sender_gave_up_is_found_and_not_repeated
 }
 
 #[tokio::test]
+async fn a_call_that_was_given_up_late_settles_from_then_on() {
+    let (slack, destination, channel) = opened().await;
+    let settle = destination.settle_time();
+    let (attempt, post) = (attempt(&no_handle()), text("m1", "x"));
+    slack.world().faults.on_next("chat.postMessage", Fault::EffectLater(settle / 2));
+    assert!(matches!(send(&destination, &channel, None, &post).await, Err(Failure::Unknown(_))));
+    let given_up = tokio::time::Instant::now();
+    let found = destination.lookup(&channel, None, &post.key, &attempt).await.unwrap();
+    assert!(found.is_some(), "it was called absent before it could come");
+    assert!(given_up.elapsed() >= settle * 9 / 10);
+    assert!(destination.lookup(&channel, None, &post.key, &attempt).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_file_that_slack_shares_after_it_was_called_absent_does_not_stand_twice() {
     let (slack, destination, channel) = opened().await;
     let post = file("plan.pdf", b"x");
