@@ -4,7 +4,13 @@
 //! with its state on the disk of the temporary directory, and in memory (`/dev/shm`), where a sync costs nothing: the
 //! difference is what the syncs cost.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and stops at the first surprise")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a benchmark prints, and stops at the first surprise"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
