@@ -21,6 +21,7 @@ mod ferry;
 mod fire;
 mod full_disk;
 mod gates;
+mod hostile;
 mod imap;
 mod inspect;
 mod ledger;

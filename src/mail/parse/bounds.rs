@@ -19,6 +19,8 @@ pub(super) const ADDRESSES: usize = 2_000;
 pub(super) const SUBJECT_CHARS: usize = 10_000;
 /// Characters of a display name or an address: a line of RFC 5322 2.1.1.
 pub(super) const LINE_CHARS: usize = 998;
+/// Characters of a media type: 127, a slash, 127 (RFC 6838 4.2).
+pub(super) const MEDIA_TYPE_CHARS: usize = 255;
 /// Authentication-Results headers; our own server's is the topmost.
 pub(super) const AUTHENTICATION_HEADERS: usize = 20;
 /// Notes on one message, so that a hostile mail cannot write a book about itself.
