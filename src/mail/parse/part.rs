@@ -88,9 +88,35 @@ impl<'x> Part<'x> {
 
     /// The decoded bytes of a leaf.
     pub(super) fn decoded(&self, notes: &mut Notes) -> Cow<'x, [u8]> {
+        transfer::decode(self.body, self.encoding(), notes)
+    }
+
+    /// Content-Transfer-Encoding.
+    fn encoding(&self) -> Option<&'x str> {
         let encoding = self.headers.first("Content-Transfer-Encoding").unwrap_or_default();
-        let encoding = std::str::from_utf8(encoding).ok().and_then(|text| text.split([';', ' ', '\t']).next());
-        transfer::decode(self.body, encoding, notes)
+        std::str::from_utf8(encoding).ok().and_then(|text| text.split([';', ' ', '\t']).next())
+    }
+
+    /// The decoded bytes of a leaf that is text. The line ends of its transport are line feeds before anything is decoded,
+    /// since in some charsets their bytes are halves of characters.
+    pub(super) fn decoded_lines(&self, notes: &mut Notes) -> Cow<'x, [u8]> {
+        if memchr::memmem::find(self.body, b"\r\n").is_none() {
+            return self.decoded(notes);
+        }
+        let mut lines = Vec::with_capacity(self.body.len());
+        for line in self.body.split_inclusive(|byte| *byte == b'\n') {
+            match line.strip_suffix(b"\r\n") {
+                Some(content) => {
+                    lines.extend_from_slice(content);
+                    lines.push(b'\n');
+                }
+                None => lines.extend_from_slice(line),
+            }
+        }
+        match transfer::decode(&lines, self.encoding(), notes) {
+            Cow::Owned(decoded) => Cow::Owned(decoded),
+            Cow::Borrowed(_) => Cow::Owned(lines),
+        }
     }
 
     /// The leaves, in order.
