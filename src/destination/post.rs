@@ -9,7 +9,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use super::{EmptyFiles, Limits};
 use crate::delivery::{DeliveryKey, Part};
 use crate::mail::text::Reading;
-use crate::mail::{Attachment, Correspondent, Digest, Message};
+use crate::mail::{Attachment, Byline, Correspondent, Digest, Message};
 
 /// One post: one part of one message.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,10 @@ pub struct Post {
 pub struct Heading {
     /// The author; `None` where the message names none.
     pub author: Option<Correspondent>,
+    /// The list that passed it on under its own name, where that is not the author.
+    pub via: Option<Correspondent>,
+    /// What a reader must know about the people, each a sentence.
+    pub remarks: Vec<String>,
     /// To.
     pub to: Vec<Correspondent>,
     /// Cc.
@@ -80,6 +84,8 @@ pub enum Content {
 pub struct Letter<'a> {
     /// The message.
     pub message: &'a Message,
+    /// Who is shown as its author, and what is said of the people.
+    pub byline: &'a Byline,
     /// Its text as it is read.
     pub reading: &'a Reading,
     /// The date that orders it, for a message whose own date cannot be used.
@@ -157,7 +163,9 @@ fn heading(letter: &Letter<'_>) -> Heading {
     let message = letter.message;
     let own = message.date.filter(|_| letter.dated_by == DatedBy::Sender);
     Heading {
-        author: message.author().cloned(),
+        author: letter.byline.author.clone(),
+        via: letter.byline.via.clone(),
+        remarks: letter.byline.remarks.clone(),
         to: message.to.clone(),
         cc: message.cc.clone(),
         subject: message.subject.clone(),
@@ -170,8 +178,9 @@ fn heading(letter: &Letter<'_>) -> Heading {
 fn heading_chars(heading: &Heading) -> usize {
     const LABELS: usize = 200;
     let person = |person: &Correspondent| person.name.chars().count() + person.address.as_str().chars().count() + 6;
-    let people = heading.author.iter().chain(&heading.to).chain(&heading.cc).map(person).sum::<usize>();
-    heading.subject.chars().count() + people + LABELS
+    let people = heading.author.iter().chain(&heading.via).chain(&heading.to).chain(&heading.cc).map(person).sum::<usize>();
+    let remarks = heading.remarks.iter().map(|remark| remark.chars().count() + 2).sum::<usize>();
+    heading.subject.chars().count() + people + remarks + LABELS
 }
 
 fn by_limits(attachment: &Attachment, limits: &Limits) -> Option<String> {

@@ -6,8 +6,8 @@ use crate::destination::Limits;
 use crate::destination::post::{Letter, Outline, Post, outline};
 use crate::ledger::{Crossing, Delivery};
 use crate::mail::{self, Message, attachment, text};
-use crate::policy::UnverifiedSenders;
 use crate::policy::gate::{Carriage, Case, Origin, Verdict, carriage, judge};
+use crate::policy::{UnverifiedSenders, byline};
 use crate::position::SourceName;
 
 /// Bytes of a file that are looked at to see whether it runs.
@@ -84,5 +84,6 @@ pub(super) fn outline_of(
             stubs.push((index, reason));
         }
     }
-    outline(&Letter { message, reading: &reading, date, dated_by, stubs: &stubs }, limits)
+    let byline = byline(&world.config.directory, message);
+    outline(&Letter { message, byline: &byline, reading: &reading, date, dated_by, stubs: &stubs }, limits)
 }

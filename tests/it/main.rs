@@ -23,6 +23,7 @@ mod inspect;
 mod ledger;
 mod mbox;
 mod parsing;
+mod people;
 mod policy;
 mod reading;
 mod slack;
