@@ -6,6 +6,7 @@ pub mod address;
 pub mod attachment;
 pub mod authentication;
 pub mod author;
+pub mod dating;
 pub mod id;
 mod identity;
 pub mod lookalike;

@@ -46,13 +46,13 @@ pub fn parse(raw: &[u8]) -> Message {
     let files = attachments(&root, body.html.as_deref(), &mut notes);
     let message_id = headers.only("Message-ID", &mut notes).and_then(|value| ids(value, &mut notes).into_iter().next());
     let subject = subject(headers, &mut notes);
-    let date = headers.only("Date", &mut notes).and_then(|value| read_date(value, &mut notes));
+    let (date, date_of_key) = headers.only("Date", &mut notes).map_or((None, None), |value| read_date(value, &mut notes));
     let [from, reply_to, cc] = ["From", "Reply-To", "Cc"].map(|name| people(headers, name, &mut notes));
     let original_from = people(headers, "X-Original-From", &mut notes);
     let behind = behind(headers, &original_from, &from, [&reply_to, &cc]);
     let key = identity::key(&Copied {
         message_id: message_id.as_ref(),
-        date: date.map(|date| date.timestamp()),
+        date: date_of_key.map(|date| date.timestamp()),
         from: &from,
         original_from: &original_from,
         others: [&reply_to, &cc],
@@ -184,13 +184,14 @@ fn all_ids(headers: &Headers<'_>, name: &str, notes: &mut Notes) -> Vec<MessageI
     ids
 }
 
-fn read_date(value: &[u8], notes: &mut Notes) -> Option<DateTime<FixedOffset>> {
+/// The date of a message, and the one that its key is made of.
+fn read_date(value: &[u8], notes: &mut Notes) -> (Option<DateTime<FixedOffset>>, Option<DateTime<FixedOffset>>) {
     let text = words::written(value, notes);
     let date = date::parse(&text);
     if date.is_none() && !text.trim().is_empty() {
         notes.add("the date cannot be read");
     }
-    date
+    (date, date.or_else(|| date::parse_for_identity(&text)))
 }
 
 /// The date of a Received header stands behind its last semicolon (RFC 5321 4.4).
