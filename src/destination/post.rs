@@ -54,6 +54,16 @@ pub enum DatedBy {
     Inferred,
 }
 
+/// Where the part of a text that a post does not show is for its readers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HiddenText {
+    /// In the vault alone.
+    #[default]
+    InVault,
+    /// In a text file, which is posted as the last part of the message.
+    AsFile,
+}
+
 /// What one post says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {

@@ -41,7 +41,7 @@ pub(super) fn message(world: &World, found: Found, now: DateTime<Utc>) -> std::i
     let forecast = world.forecast(&parsed, &found, &bound_for, now);
     // A copy of a known message is not kept again; copies within one batch may be, which only costs their space.
     let sealed = if world.ledger.knows(&parsed.key).unwrap_or(false) { None } else { Some(seal(&found.raw)?) };
-    let links = thread::links(&parsed);
+    let links = thread::links_under(&parsed, world.config.reuse);
     let candidate = Candidate {
         links,
         vault: String::new(),
