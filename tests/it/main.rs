@@ -18,6 +18,7 @@ mod configuration;
 mod example;
 mod ferry;
 mod gates;
+mod identity;
 mod imap;
 mod inspect;
 mod ledger;
