@@ -9,13 +9,15 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
-use super::prepared::{Prepared, origin, outline_of};
+use super::before::Before;
+use super::prepared::{Prepared, Read, origin, outline_of};
 use super::{Keeping, World, understand};
 use crate::delivery::{ChannelName, PartnerName};
 use crate::destination::Limits;
 use crate::destination::post::{Outline, size};
 use crate::ledger::{Bound, Crossing, End};
 use crate::mail::Message;
+use crate::mail::text::{Reading, read_under};
 use crate::mail::thread::{Example, Reuse, Reuses};
 use crate::policy::gate::{Case, Verdict, judge, judge_partner};
 use crate::report::{Counts, IngestReport};
@@ -177,6 +179,8 @@ impl World {
         expected.reuses.lock().unwrap_or_else(PoisonError::into_inner).see(message);
         let origin = origin(self, &found.position.source, found.sent == Sent::Yes);
         let (date, dated_by) = understand::dated(message, found.internal_date, now);
+        let reading = if bound_for.is_empty() { Reading::default() } else { read_under(&message.subject, &message.body) };
+        let before = Before::nothing(self);
         let judged = bound_for.iter().filter_map(|bound| {
             let partner = self.config.directory.partner(&bound.partner)?;
             let approval = self.ledger.approval(&bound.partner).ok().flatten();
@@ -185,7 +189,8 @@ impl World {
                 verdict @ (Verdict::Hold(_) | Verdict::Drop(_)) => verdict,
             };
             let limits = self.limits(bound)?;
-            let outline = outline_of(self, message, &found.raw, date, dated_by, &limits);
+            let read = Read { message, reading: &reading, raw: &found.raw };
+            let outline = outline_of(self, &read, &before, (date, dated_by), &limits);
             Some(Forecast { bound: bound.clone(), verdict, load: Load::of(&outline, message) })
         });
         judged.collect()

@@ -14,6 +14,7 @@ mod parse;
 mod subject;
 pub mod text;
 pub mod thread;
+pub mod turn;
 
 use chrono::{DateTime, FixedOffset};
 

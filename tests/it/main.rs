@@ -26,6 +26,7 @@ mod mbox;
 mod parsing;
 mod people;
 mod policy;
+mod posts;
 mod reading;
 mod slack;
 mod support;
