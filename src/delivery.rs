@@ -107,7 +107,7 @@ impl fmt::Display for DeliveryKey {
 }
 
 /// The destination's proof of a post: its own id, which is also what a reply names as its root (Slack's `ts`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Receipt {
     /// The destination's id of the post.
     pub id: String,
@@ -120,6 +120,10 @@ pub struct Attempt {
     pub at: DateTime<Utc>,
     /// What the destination gave in preparation.
     pub handle: Handle,
+    /// The first post of the thread under which it goes; `None` where it begins one. A thread may be found to be another's
+    /// part while the outcome is unknown: the post is where it was sent, not where it would be sent now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Receipt>,
 }
 
 /// Why a message waits for a person, or was dropped.

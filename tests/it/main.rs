@@ -11,6 +11,7 @@
 
 mod archive;
 mod archive_page;
+mod archive_retraction;
 mod archives;
 mod backfill;
 mod check;
@@ -29,6 +30,8 @@ mod policy;
 mod posts;
 mod reading;
 mod slack;
+mod steps;
 mod support;
 mod threads;
 mod tidy;
+mod trail;

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::stamp::Stamp;
 use super::upload::Upload;
-use crate::delivery::{ChannelName, DeliveryKey};
+use crate::delivery::{ChannelName, DeliveryKey, Receipt};
 use crate::destination::post::{self, DatedBy, Post};
-use crate::destination::{ChannelSpec, Visibility};
+use crate::destination::{ChannelSpec, Standing, Visibility};
 use crate::mail::Correspondent;
 
 /// One line.
@@ -18,6 +18,18 @@ pub(super) enum Line {
     Channel(About),
     /// A post.
     Post(Box<Entry>),
+    /// A post that was taken back: the line that said it stands no more. Programs before archives of format 2 do not know
+    /// such lines and would take the last one for torn; [`super::place`] keeps them away.
+    Retracted(Retraction),
+}
+
+/// Which post was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Retraction {
+    /// Where it stood.
+    pub(super) ts: Stamp,
+    /// Its delivery key.
+    pub(super) key: DeliveryKey,
 }
 
 /// What a channel is.
@@ -125,6 +137,15 @@ impl Entry {
                 }
             },
         }
+    }
+
+    /// The post as one that stands.
+    pub(super) fn standing(&self) -> Standing {
+        let files = match &self.content {
+            Content::File(upload) => vec![upload.id.clone()],
+            Content::Text { .. } => Vec::new(),
+        };
+        Standing { receipt: Receipt { id: self.ts.to_string() }, key: Some(self.key.to_string()), files }
     }
 
     /// The first post of its thread.

@@ -6,6 +6,8 @@ mod fake;
 mod files;
 mod lookup;
 mod posts;
+mod standing;
+mod storm;
 mod wire;
 
 use std::time::Duration;
@@ -13,7 +15,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use mailferry::delivery::{Attempt, ChannelId, ChannelName, DeliveryKey, DestinationName, Handle, Part, Receipt};
 use mailferry::destination::post::{Content, DatedBy, Heading};
-use mailferry::destination::{ChannelSpec, Destination, Failure, Post, SlackDestination, Visibility};
+use mailferry::destination::{ChannelSpec, Destination, Failure, Post, Regard, SlackDestination, Standing, Visibility};
 use mailferry::mail::{Address, Correspondent, Digest, MessageKey};
 
 use crate::support::slack::FakeSlack;
@@ -77,7 +79,7 @@ async fn send(
 }
 
 fn attempt(handle: &Handle) -> Attempt {
-    Attempt { at: Utc::now(), handle: handle.clone() }
+    Attempt { at: Utc::now(), handle: handle.clone(), root: None }
 }
 
 fn no_handle() -> Handle {

@@ -1,6 +1,7 @@
 //! The worlds that the tests run in.
 pub(crate) mod archives;
 pub(crate) mod chromium;
+pub(crate) mod ferry;
 pub(crate) mod project;
 
 pub(crate) mod shelf;
@@ -9,3 +10,4 @@ pub(crate) mod dovecot;
 pub(crate) mod scripted;
 
 pub(crate) mod slack;
+pub(crate) mod steps;

@@ -44,7 +44,7 @@ impl ChannelRow {
             directory: channel.directory().to_owned(),
             name: about.map_or(channel.directory(), |about| about.name.as_str()).to_owned(),
             purpose: about.map(|about| about.purpose.clone()).unwrap_or_default(),
-            posts: catalogue.records().len(),
+            posts: catalogue.standing(),
             threads: catalogue.threads().len(),
             files: catalogue.uploads().len(),
             chunks: super::chunks(catalogue).len(),
@@ -79,7 +79,7 @@ pub(super) struct ChannelIndex<'a> {
     files: Vec<FileRow<'a>>,
 }
 
-/// A thread: its first post, the author and subject of that, the number of messages that answer it, the last post, and the chunks that
+/// A thread: its first post, the author and subject of that (or of the first that stands, without its subject), the number of messages that answer it, the last post, and the chunks that
 /// hold it.
 #[derive(Debug, Serialize)]
 struct ThreadRow<'a>(Stamp, &'a str, &'a str, usize, Stamp, BTreeSet<usize>);
@@ -102,11 +102,13 @@ impl<'a> ChannelIndex<'a> {
 
 impl<'a> ThreadRow<'a> {
     fn of(ts: Stamp, thread: &'a Thread, catalogue: &'a Catalogue, starts: &[usize]) -> Option<Self> {
-        let root: &Record = catalogue.at(ts)?;
-        let numbers = std::iter::once(&ts).chain(&thread.replies).filter_map(|ts| catalogue.nth(*ts));
+        let stands = |ts: &Stamp| catalogue.at(*ts).filter(|record| record.stands());
+        let first: &Record = std::iter::once(&ts).chain(&thread.replies).find_map(stands)?;
+        let numbers = std::iter::once(&ts).chain(&thread.replies).filter(|ts| stands(ts).is_some());
+        let numbers = numbers.filter_map(|ts| catalogue.nth(*ts));
         let chunks = numbers.map(|nth| starts.partition_point(|start| *start <= nth).saturating_sub(1)).collect();
         let latest = thread.replies.last().copied().unwrap_or(ts);
-        Some(Self(ts, &root.author, &thread.subject, thread.answers, latest, chunks))
+        Some(Self(ts, &first.author, &thread.subject, thread.answers, latest, chunks))
     }
 }
 
