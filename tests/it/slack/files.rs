@@ -112,6 +112,30 @@ async fn a_completion_without_an_answer_is_unknown_and_looked_up_by_the_file() {
 }
 
 #[tokio::test]
+async fn a_completion_whose_outcome_is_open_is_unknown_and_not_sent_again() {
+    let (slack, destination, channel) = opened().await;
+    for (n, fault) in (1..).zip([
+        Fault::HangUp(When::Before),
+        Fault::HangUp(When::After),
+        Fault::HalfAnswer,
+        Fault::page(When::Before, 502),
+        Fault::page(When::After, 503),
+        Fault::Answer(When::After, 200, "OK".to_owned()),
+        Fault::error(When::After, "fatal_error"),
+        Fault::error(When::After, "internal_error"),
+        Fault::error(When::After, "file_update_failed"),
+        Fault::error(When::Before, "request_timeout"),
+        Fault::error(When::Before, "service_unavailable"),
+    ]) {
+        let name = format!("{fault:?}");
+        slack.world().faults.on_next(COMPLETE, fault);
+        let outcome = send(&destination, &channel, None, &file("plan.pdf", b"x")).await;
+        assert!(matches!(outcome, Err(Failure::Unknown(_))), "{name}: {outcome:?}");
+        assert_eq!(slack.world().faults.seen(COMPLETE), n, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_share_that_shows_late_is_not_taken_for_an_absence() {
     let (slack, destination, channel) = opened().await;
     slack.world().shares_show_after = 2;

@@ -7,6 +7,7 @@ pub(crate) mod project;
 pub(crate) mod shelf;
 
 pub(crate) mod dovecot;
+pub(crate) mod imap_server;
 pub(crate) mod scripted;
 
 pub(crate) mod slack;
