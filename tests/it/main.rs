@@ -26,6 +26,7 @@ mod imap;
 mod inspect;
 mod ledger;
 mod mbox;
+mod mirror;
 mod parsing;
 mod people;
 mod policy;

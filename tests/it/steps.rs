@@ -53,6 +53,9 @@ channel = "ext-initech"
 /// How long a call without an answer may still take effect at the fake, which acts at once.
 const SETTLE: Duration = Duration::from_millis(20);
 
+/// Runs that come to their end before the step at which they were to end, until it is believed that there are no more steps.
+const RUNS_LEFT_ALONE: u32 = 4;
+
 /// Mail with everything that is more than one step: a thread, a message to two channels, one in two pieces, files, one that is
 /// held, one that is internal, a copy.
 fn mails() -> String {
@@ -144,10 +147,12 @@ impl Scene {
             slack = Arc::new(Stepped::new(slack, steps.clone()));
         }
         Ok(Arc::new(World {
-            ledger: Ledger::open_on(disk.clone(), state, "the test", Utc::now)?,
+            ledger: Arc::new(Ledger::open_on(disk.clone(), state, "the test", Utc::now)?),
             keeping: Keeping::Vault(Vault::on(disk, state)),
             destinations: [(name, slack)].into(),
             watch: Arc::new(Nobody),
+            health: Default::default(),
+            work: Default::default(),
             stop: stop.clone(),
             clock: Utc::now,
             config,
@@ -224,11 +229,18 @@ fn backfill_ends_at_every_step(end: End, prepare: fn(&mut Scene) -> PathBuf, (po
     assert_eq!((sums.deliveries.delivered, sums.messages), (posts, 6), "{sums:?}");
     let steps = count(Act::Backfill, prepare);
     assert!(steps > least_steps, "only {steps} steps were found");
-    let mut ended = 0;
-    for last in 1..=steps + 10 {
+    let (mut ended, mut whole) = (0, 0);
+    for last in 1.. {
         let mut scene = Scene::new();
         let state = prepare(&mut scene);
-        let Some((image, taken)) = scene.cut(Act::Backfill, &state, last, end) else { continue };
+        let Some((image, taken)) = scene.cut(Act::Backfill, &state, last, end) else {
+            // Lanes that write at the same time share a sync, so that runs differ by some steps.
+            whole += 1;
+            if whole == RUNS_LEFT_ALONE {
+                break;
+            }
+            continue;
+        };
         ended += 1;
         let at = || format!("ended at step {last} of {steps}, {end:?}, after {:?}", &taken[taken.len().saturating_sub(4)..]);
         if image.join("audit.jsonl").exists() {
@@ -244,7 +256,7 @@ fn backfill_ends_at_every_step(end: End, prepare: fn(&mut Scene) -> PathBuf, (po
         let proof = verify(&image, |_| Ok(())).unwrap().compare(&image).unwrap();
         assert_eq!((proof.broken, proof.remarks), (None, Vec::new()), "{}", at());
     }
-    assert!(ended + 10 >= steps, "of {steps} steps only {ended} were the last one");
+    assert!(ended >= least_steps, "of {steps} steps only {ended} were the last one");
 }
 
 #[test]
