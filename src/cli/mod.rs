@@ -5,6 +5,7 @@ mod audit;
 mod backfill;
 mod batches;
 mod check;
+mod explain;
 mod held;
 mod init;
 mod inspect;
@@ -63,6 +64,7 @@ enum Command {
     Reconcile(reconcile::Args),
     Audit(audit::Args),
     Rebuild(rebuild::Args),
+    Explain(explain::Args),
     Inspect(inspect::Args),
 }
 
@@ -96,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Reconcile(args) => reconcile::run(args, &cli.common, &screen),
         Command::Audit(args) => audit::run(args, &cli.common, &screen),
         Command::Rebuild(args) => rebuild::run(args, &cli.common, &screen),
+        Command::Explain(args) => explain::run(args, &cli.common, &screen),
         Command::Inspect(args) => inspect::run(args, &cli.common, &screen),
     };
     match result {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::World;
 use crate::delivery::Part;
 use crate::destination::post::HiddenText;
-use crate::ledger::{Crossing, Expansion, LedgerError, MessageRecord, Status};
+use crate::ledger::{Crossing, Delivery, Expansion, LedgerError, MessageRecord};
 use crate::mail::text::{self, Reading};
 use crate::mail::turn::{Lines, Said, unsaid};
 use crate::mail::{self, Digest, Message, MessageKey, ThreadId};
@@ -106,7 +106,7 @@ impl<'w> Others<'w> {
             };
             let Some(id) = record.crossings.iter().find(same_channel) else { continue };
             let deliveries = self.world.ledger.crossing(id)?.deliveries;
-            let delivered = deliveries.into_iter().filter(|delivery| matches!(delivery.status, Status::Delivered(_)));
+            let delivered = deliveries.into_iter().filter(Delivery::stands);
             let indexes: Vec<u32> = delivered
                 .filter_map(|delivery| match delivery.part {
                     Part::File(index) => Some(index),

@@ -4,6 +4,7 @@ pub mod assemble;
 mod before;
 mod courier;
 mod deliver;
+pub mod explain;
 mod ingest;
 mod lane;
 pub mod plan;
