@@ -9,7 +9,7 @@ use super::prepared::origin;
 use crate::delivery::{ChannelName, DestinationName, Part, PartnerName};
 use crate::ledger::{BatchId, Crossing, Delivery, End, MessageRecord, Status, Undo};
 use crate::mail::dating::{Clock, dating};
-use crate::mail::thread::{Links, links_under, parents};
+use crate::mail::thread::{Hint, Links, links_under, parents};
 use crate::mail::{self, Address, Byline, Digest, Message, MessageId, MessageKey, ThreadId, text};
 use crate::policy::gate::{Case, Verdict, judge, judge_partner};
 use crate::policy::{Approvals, Party, Trust, byline};
@@ -263,7 +263,7 @@ fn relation((message, own): (&Message, &Links), (other, its): (&Message, &Links)
     if let Some(shared) = parents(message).find(|id| parents(other).any(|its| its == *id)) {
         return Some(format!("it names <{shared}>, as does"));
     }
-    let shares = |hint: &&crate::mail::thread::Hint| its.hints.iter().any(|its| its.bucket == hint.bucket);
+    let shares = |hint: &&Hint| its.hints.iter().any(|its| its.bucket == hint.bucket);
     own.hints
         .iter()
         .find(shares)
