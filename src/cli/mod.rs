@@ -6,6 +6,7 @@ mod backfill;
 mod batches;
 mod check;
 mod control;
+mod explain;
 mod held;
 mod init;
 mod inspect;
@@ -70,6 +71,7 @@ enum Command {
     Reconcile(reconcile::Args),
     Audit(audit::Args),
     Rebuild(rebuild::Args),
+    Explain(explain::Args),
     Inspect(inspect::Args),
 }
 
@@ -84,6 +86,7 @@ impl Command {
             Self::Batches(args) => batches::answer(args, world, screen),
             Self::Plan(args) => plan::answer(args, &world.beside(), &Handle::current(), screen),
             Self::Reconcile(args) => reconcile::answer(args, &world.beside(), &Handle::current(), screen),
+            Self::Explain(args) => explain::answer(args, world, screen),
             Self::Init(_)
             | Self::Check(_)
             | Self::Backfill(_)
@@ -127,6 +130,7 @@ pub fn main() -> ExitCode {
         Command::Reconcile(args) => reconcile::run(args, &cli.common, &screen),
         Command::Audit(args) => audit::run(args, &cli.common, &screen),
         Command::Rebuild(args) => rebuild::run(args, &cli.common, &screen),
+        Command::Explain(args) => explain::run(args, &cli.common, &screen),
         Command::Inspect(args) => inspect::run(args, &cli.common, &screen),
     };
     match result {

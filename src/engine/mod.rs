@@ -4,6 +4,7 @@ pub mod assemble;
 mod before;
 mod courier;
 mod deliver;
+pub mod explain;
 pub mod health;
 mod ingest;
 mod lane;

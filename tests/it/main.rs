@@ -17,6 +17,7 @@ mod backfill;
 mod check;
 mod configuration;
 mod example;
+mod explain;
 mod ferry;
 mod fire;
 mod full_disk;
