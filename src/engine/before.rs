@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use super::World;
 use crate::delivery::Part;
 use crate::destination::post::HiddenText;
-use crate::ledger::{Crossing, Expansion, LedgerError, MessageRecord, Status};
+use crate::ledger::{Crossing, Delivery, Expansion, MessageRecord};
 use crate::mail::text::{self, Reading};
 use crate::mail::turn::{Lines, Said, unsaid};
-use crate::mail::{self, Digest, Message, MessageKey, ThreadId};
+use crate::mail::{self, Digest, Message};
 
 /// Other messages of a thread that are read for one message: the nearest before it first, which mostly say all that it
 /// quotes.
@@ -75,14 +75,14 @@ fn settled(crossing: &Crossing, message: &Message, posted: &BTreeSet<Digest>) ->
 /// The other messages of a thread, the nearest before a message first, then those after it.
 struct Others<'w> {
     world: &'w World,
-    /// `None` where the ledger cannot say which they are.
-    records: Option<Vec<(MessageRecord, bool)>>,
+    /// Each with whether it comes before.
+    records: Vec<(MessageRecord, bool)>,
 }
 
 impl<'w> Others<'w> {
     fn of(world: &'w World, crossing: &Crossing) -> anyhow::Result<Self> {
         let own = world.ledger.message(&crossing.id.message)?;
-        let Some(keys) = messages_of(world, &world.ledger.thread(&own)?)? else { return Ok(Self { world, records: None }) };
+        let keys = world.ledger.messages_of(&world.ledger.thread(&own)?)?;
         let own_place = (own.date, crossing.id.message);
         let (mut before, mut after) = (Vec::new(), Vec::new());
         for key in keys.into_iter().filter(|key| *key != crossing.id.message) {
@@ -94,19 +94,19 @@ impl<'w> Others<'w> {
         after.sort_by_key(|(place, _)| *place);
         let before = before.into_iter().map(|(_, record)| (record, true));
         let records = before.chain(after.into_iter().map(|(_, record)| (record, false))).take(MOST_MESSAGES).collect();
-        Ok(Self { world, records: Some(records) })
+        Ok(Self { world, records })
     }
 
     /// The digests of the files that stand in the channel of a crossing, in this thread.
     fn posted_files(&self, crossing: &Crossing) -> anyhow::Result<BTreeSet<Digest>> {
         let mut files = BTreeSet::new();
-        for (record, _) in self.records.iter().flatten() {
+        for (record, _) in &self.records {
             let same_channel = |id: &&crate::ledger::CrossingId| {
                 (&id.destination, &id.channel) == (&crossing.id.destination, &crossing.id.channel)
             };
             let Some(id) = record.crossings.iter().find(same_channel) else { continue };
             let deliveries = self.world.ledger.crossing(id)?.deliveries;
-            let delivered = deliveries.into_iter().filter(|delivery| matches!(delivery.status, Status::Delivered(_)));
+            let delivered = deliveries.into_iter().filter(Delivery::stands);
             let indexes: Vec<u32> = delivered
                 .filter_map(|delivery| match delivery.part {
                     Part::File(index) => Some(index),
@@ -128,9 +128,8 @@ impl<'w> Others<'w> {
     fn unsaid(&self, message: &Message, hidden: &str) -> anyhow::Result<Option<Lines>> {
         let mut said = Said::default();
         said.add(&text::read_under(&message.subject, &message.body).text);
-        let Some(records) = &self.records else { return Ok(None) };
         let mut found = unsaid(hidden, &said);
-        for (record, is_before) in records {
+        for (record, is_before) in &self.records {
             if found.is_none() {
                 break;
             }
@@ -144,11 +143,4 @@ impl<'w> Others<'w> {
         }
         Ok(found)
     }
-}
-
-/// The messages of a thread; `None` while the ledger keeps no list of them: then nothing is called known, no turn is
-/// recovered, and every file is posted.
-#[expect(clippy::unnecessary_wraps, reason = "the ledger will be asked here, which can fail")]
-fn messages_of(_world: &World, _thread: &ThreadId) -> Result<Option<Vec<MessageKey>>, LedgerError> {
-    Ok(None)
 }
