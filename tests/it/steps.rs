@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use mailferry::config::{self, Secrets};
@@ -13,7 +13,7 @@ use mailferry::destination::{Destination, SlackDestination};
 use mailferry::disk::Disk;
 use mailferry::engine::undo::Mode;
 use mailferry::engine::{Keeping, Nobody, Stop, World, assemble};
-use mailferry::ledger::{BatchId, Ledger, Sums, verify};
+use mailferry::ledger::{BatchId, Ledger, LedgerError, Sums, verify};
 use mailferry::vault::Vault;
 
 use crate::support::project::{Project, mail};
@@ -79,6 +79,20 @@ fn mails() -> String {
         mail("offer", 1, "ann@acme.example", "bob@ourco.example", None),
     ]
     .concat()
+}
+
+/// Opens a ledger. Another test of this binary may be starting a process: between its fork and its exec that process holds
+/// every lock that this one has just given back.
+fn patiently(open: impl Fn() -> Result<Ledger, LedgerError>) -> Result<Ledger, LedgerError> {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match open() {
+            Err(LedgerError::InUse { .. } | LedgerError::Unopenable { .. }) if Instant::now() < deadline => {
+                std::thread::yield_now()
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// What a run is to do.
@@ -147,7 +161,7 @@ impl Scene {
             slack = Arc::new(Stepped::new(slack, steps.clone()));
         }
         Ok(Arc::new(World {
-            ledger: Arc::new(Ledger::open_on(disk.clone(), state, "the test", Utc::now)?),
+            ledger: Arc::new(patiently(|| Ledger::open_on(disk.clone(), state, "the test", Utc::now))?),
             keeping: Keeping::Vault(Vault::on(disk, state)),
             destinations: [(name, slack)].into(),
             watch: Arc::new(Nobody),
@@ -173,7 +187,7 @@ impl Scene {
     }
 
     fn sums(&self, state: &Path) -> Sums {
-        Ledger::open(state, "the test", Utc::now).unwrap().sums().unwrap()
+        patiently(|| Ledger::open(state, "the test", Utc::now)).unwrap().sums().unwrap()
     }
 
     /// All that can be seen in the channels, in order: which thread, which text, which files.
@@ -213,7 +227,7 @@ fn fresh(scene: &mut Scene) -> PathBuf {
 fn without_trail(scene: &mut Scene) -> PathBuf {
     let state = scene.fresh_state();
     scene.run(Act::Backfill, &state, None, &Stop::default()).unwrap();
-    let ledger = Ledger::open(&state, "the test", Utc::now).unwrap();
+    let ledger = patiently(|| Ledger::open(&state, "the test", Utc::now)).unwrap();
     ledger.approve(&PartnerName::new("Initech"), "Dana", Utc::now()).unwrap();
     drop(ledger);
     std::fs::remove_file(state.join("audit.jsonl")).unwrap();
