@@ -9,7 +9,9 @@ use mailferry::mail::text::read_under;
 use mailferry::mail::turn::{Lines, Said, unsaid};
 use mailferry::mail::{self, Byline, Message};
 
+use crate::support::ferry::{MBOX, project};
 use crate::support::project::{ARCHIVE, Project};
+use crate::support::slack::{FakeSlack, Fault, When};
 
 const LIMITS: Limits = Limits {
     text_chars: 3_500,
@@ -186,4 +188,83 @@ fn a_plan_points_out_threads_that_were_reused_and_the_setting_splits_them() {
         let roots = days.iter().flat_map(|day| day.as_array().unwrap()).filter(|post| post["parent_user_id"].is_null()).count();
         assert_eq!(roots, threads, "split: {split}");
     }
+}
+
+/// A mail of an mbox with this body.
+fn boxed(id: &str, parents: &str, from: &str, to: &str, day: u32, body: &str) -> String {
+    format!(
+        "From x Mon Mar  1 10:00:00 2021\nFrom: {from}\nTo: {to}\nSubject: Re: Rowing\nMessage-ID: <{id}>\nReferences: {parents}\nDate: {day} Mar 2021 09:05:00 +0100\n{body}\n\n"
+    )
+}
+
+const BOB: &str = "bob@ourco.example";
+const ANN: &str = "ann@acme.example";
+const ASKED: &str = "Shall we row or drift on Friday, and who brings the oars along this time?";
+
+/// Ann answers what Bob asked, and then again; both quote him.
+fn answers() -> String {
+    let quoted = format!("Yes.\n\nOn Mon, 1 Mar 2021 at 08:00, Bob <bob@ourco.example> wrote:\n\n> {ASKED}\n");
+    let first = boxed("2@x", "<1@x>", ANN, BOB, 2, &format!("\n{quoted}"));
+    first + &boxed("3@x", "<1@x> <2@x>", ANN, BOB, 3, &format!("\nAnd once more: {quoted}"))
+}
+
+fn texts(slack: &FakeSlack) -> Vec<String> {
+    slack.world().channel("ext-acme").messages.iter().map(|message| message.text.clone()).collect()
+}
+
+#[test]
+fn a_turn_that_was_never_in_the_mailbox_is_recovered_once_in_its_thread() {
+    for is_there in [false, true] {
+        let slack = FakeSlack::start();
+        let project = project(&slack, MBOX);
+        let asked = boxed("1@x", "", BOB, ANN, 1, &format!("\n{ASKED}\n"));
+        project.write("mail/a.mbox", if is_there { asked + &answers() } else { answers() });
+        project.run(&["backfill"]).well();
+        let said = texts(&slack).iter().filter(|text| text.contains("who brings the oars")).count();
+        let recovered = texts(&slack).iter().filter(|text| text.contains("found nowhere else in the thread")).count();
+        assert_eq!((said, recovered), (1, usize::from(!is_there)), "{:?}", texts(&slack));
+    }
+}
+
+#[test]
+fn what_was_begun_goes_on_as_it_began_though_the_thread_has_changed_since() {
+    let slack = FakeSlack::start();
+    // The first text of Ann stands, and then the run ends before her quotation.
+    slack.world().faults.on("chat.postMessage", 2, Fault::error(When::Before, "token_revoked"));
+    let project = project(&slack, MBOX);
+    project.write("mail/a.mbox", answers());
+    assert_eq!(project.run(&["backfill"]).code, Some(1));
+    // Now Bob's own mail comes to light.
+    project.write("mail/b.mbox", boxed("1@x", "", BOB, ANN, 1, &format!("\n{ASKED}\n")));
+    project.run(&["backfill"]).well();
+    let texts = texts(&slack);
+    assert_eq!(texts.len(), 4, "{texts:?}");
+    assert!(texts.iter().any(|text| text.contains("1/2")) && texts.iter().any(|text| text.contains("2/2")), "{texts:?}");
+    assert_eq!(texts.iter().filter(|text| text.contains("found nowhere else")).count(), 1, "{texts:?}");
+    project.run(&["backfill"]).well();
+    assert_eq!(slack.world().channel("ext-acme").messages.len(), 4);
+}
+
+#[test]
+fn a_file_that_comes_again_in_a_thread_is_referred_to() {
+    let slack = FakeSlack::start();
+    let project = project(&slack, MBOX);
+    let with_file = |text: &str| {
+        format!(
+            "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n{text}\n--b\nContent-Type: text/csv; name=plan.csv\nContent-Disposition: attachment\n\n1,2\n--b--\n"
+        )
+    };
+    let mails = [
+        boxed("1@x", "", BOB, ANN, 1, &with_file("The plan.")),
+        boxed("2@x", "<1@x>", ANN, BOB, 2, &with_file("The same plan.")),
+        boxed("9@x", "", ANN, BOB, 3, &with_file("Another talk.")).replace("Re: Rowing", "Else"),
+    ];
+    project.write("mail/a.mbox", mails.concat());
+    project.run(&["backfill"]).well();
+    let world = slack.world();
+    let messages = &world.channel("ext-acme").messages;
+    assert_eq!(messages.iter().filter(|message| !message.files.is_empty()).count(), 2, "once in each thread");
+    let referring: Vec<_> =
+        messages.iter().filter(|message| message.text.contains("[File posted above: plan.csv · 3 B · SHA-256 ")).collect();
+    assert!(referring.len() == 1 && referring[0].text.contains("The same plan."), "{messages:?}");
 }
