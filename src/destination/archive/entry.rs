@@ -62,6 +62,12 @@ pub(super) struct Entry {
     /// The author.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) author: Option<Correspondent>,
+    /// The list that passed it on under its own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) via: Option<Correspondent>,
+    /// What a reader must know about the people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) remarks: Vec<String>,
     /// To.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) to: Vec<Correspondent>,
@@ -114,6 +120,8 @@ impl Entry {
             ts,
             root,
             author: heading.author.clone(),
+            via: heading.via.clone(),
+            remarks: heading.remarks.clone(),
             to: heading.to.clone(),
             cc: heading.cc.clone(),
             subject: heading.subject.clone(),

@@ -177,9 +177,9 @@ fn survived((name, mail, note): &Bomb, directory: &Path) -> Result<(), String> {
     program.args(["inspect", "--json", "bomb.eml"]).current_dir(directory).stdin(Stdio::null());
     let begin = Instant::now();
     let mut child = program.stdout(inspect("stdout")).stderr(inspect("stderr")).spawn().unwrap();
-    let peak = peak_kilobytes(&mut child, begin);
+    let (peak, worked) = watched(&mut child, begin);
     let (status, took) = (child.wait().unwrap(), begin.elapsed());
-    println!("{:>7.2} s {:>4} MB  {name} ({} kB)", took.as_secs_f64(), peak / 1_000, mail.len() / 1_000);
+    println!("{:>6.2} s, {worked:>5.2} s of work {:>4} MB  {name} ({} kB)", took.as_secs_f64(), peak / 1_000, mail.len() / 1_000);
     let read = |out: &str| fs::read_to_string(directory.join(out)).unwrap();
     if status.code() != Some(0) {
         return Err(format!("{name}: {status} after {took:?}: {}", read("stderr")));
@@ -194,18 +194,24 @@ fn survived((name, mail, note): &Bomb, directory: &Path) -> Result<(), String> {
     if is_said && is_ours { Ok(()) } else { Err(format!("{name}: {} says {} and not {note:?}", row["message_id"], row["notes"])) }
 }
 
-/// The most memory that a process ever had, until it ends or hangs.
-fn peak_kilobytes(child: &mut Child, begin: Instant) -> u64 {
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
+/// The most memory that a process ever had, in kB, and the seconds that it worked on all cores, until it ends or hangs.
+fn watched(child: &mut Child, begin: Instant) -> (u64, f64) {
+    let about = |what: &str| fs::read_to_string(format!("/proc/{}/{what}", child.id())).unwrap_or_default();
+    let (mut peak, mut worked) = (0, 0.0);
+    loop {
+        let status = about("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(peak);
+        // The fields behind the name of the program: user and system time are the twelfth and the thirteenth, in ticks.
+        let stat = about("stat");
+        let ticks = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap());
+        worked = f64::max(worked, ticks.sum::<f64>() / 100.0);
+        if child.try_wait().unwrap().is_some() {
+            return (peak, worked);
+        }
         if begin.elapsed() > HANGS_AFTER {
             child.kill().unwrap();
         }
-        let status = fs::read_to_string(&status).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        peak = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(peak);
         std::thread::sleep(Duration::from_millis(1));
     }
-    peak
 }

@@ -36,6 +36,7 @@ async fn whatever_goes_wrong_while_preparing_is_tried_again() {
         ("upload", Fault::HangUp(When::After)),
         ("upload", Fault::page(When::Before, 500)),
         ("upload", Fault::page(When::Before, 404)),
+        ("upload", Fault::error(When::Before, "internal_error")),
     ] {
         slack.world().faults.on_next(method, fault.clone());
         let outcome = destination.prepare(&file("plan.pdf", b"x")).await;
@@ -155,6 +156,19 @@ async fn an_upload_is_completed_once() {
     let receipt = destination.post(&channel, None, &post, &handle).await.unwrap();
     assert_eq!(destination.post(&channel, None, &post, &handle).await, Ok(receipt), "what stands is done");
     assert_eq!(slack.world().channel("ext-acme").messages.len(), 1);
-    let outcome = destination.post(&channel, None, &post, &Handle::new("F404")).await;
-    assert!(matches!(outcome, Err(Failure::Refused(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn an_upload_that_slack_has_lost_is_made_again() {
+    let (slack, destination, channel) = opened().await;
+    let post = file("plan.pdf", b"x");
+    let handle = destination.prepare(&post).await.unwrap();
+    slack.world().files.clear();
+    let outcome = destination.post(&channel, None, &post, &handle).await;
+    assert!(matches!(&outcome, Err(Failure::Transient(why)) if why.contains("file_not_found")), "{outcome:?}");
+    slack.world().scopes.remove("files:read");
+    let outcome = destination.post(&channel, None, &post, &handle).await;
+    assert!(matches!(outcome, Err(Failure::Refused(_))), "it may have been completed before: {outcome:?}");
+    send(&destination, &channel, None, &post).await.unwrap();
+    assert_eq!(slack.world().channel("ext-acme").messages.len(), 1);
 }

@@ -124,6 +124,10 @@ pub(super) struct PostRow {
     inferred: u8,
     #[serde(skip_serializing_if = "String::is_empty")]
     subject: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remarks: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     to: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -150,9 +154,11 @@ impl From<Entry> for PostRow {
             user: user_id(entry.author.as_ref()),
             date: entry.date.to_rfc3339(),
             inferred: u8::from(entry.dated == Dated::Inferred),
+            via: entry.via.filter(|_| is_first).map(|list| list.address.to_string()),
             to: ids(&entry.to),
             cc: ids(&entry.cc),
             subject: if is_first { entry.subject } else { String::new() },
+            remarks: if is_first { entry.remarks } else { Vec::new() },
             content: match entry.content {
                 Content::Text { text, number, of } => Said::Text { text, number, of },
                 Content::File(upload) => Said::File { file: File::from(&upload) },

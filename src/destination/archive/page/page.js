@@ -172,7 +172,7 @@
         author.address && author.address !== author.name ? make("span", { class: "dim address" }, author.address) : null,
         author.own ? make("span", { class: "side" }, archive.organisation || "us") : null,
         make("a", { class: "when", href: threadAddress(...opened.split(" "), first.ts) }, time(first))),
-      recipients(first));
+      recipients(first), beware(first));
     if (first.subject && bare(first.subject) !== bare(subject)) article.append(make("p", { class: "resubject", dir: "auto" }, first.subject));
     const texts = posts.filter((post) => post.text !== undefined).map((post) => post.text);
     if (texts.some((text) => text.trim())) texts.forEach((text) => article.append(prose(text)));
