@@ -255,3 +255,8 @@ fn pictures(html: &str) -> BTreeSet<&str> {
     let tails = found.filter_map(|at| html.get(at + 4..html.floor_char_boundary(at + 4 + bounds::LINE_CHARS)));
     tails.collect()
 }
+
+fn authentications(headers: &Headers<'_>, notes: &mut Notes) -> Vec<authentication::AuthenticationResults> {
+    let values = headers.all("Authentication-Results").take(bounds::AUTHENTICATION_HEADERS);
+    values.filter_map(|value| authentication::parse(&words::written(value, notes))).collect()
+}

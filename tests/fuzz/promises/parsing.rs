@@ -47,7 +47,7 @@ fn within_bounds(message: &Message) {
 fn fields_are_harmless(message: &Message) {
     one_harmless_line("the subject", &message.subject);
     let Message { from, sender, to, cc, bcc, reply_to, .. } = message;
-    for person in [from, sender, to, cc, bcc, reply_to].into_iter().flatten() {
+    for person in [from, sender, to, cc, bcc, reply_to].into_iter().flatten().chain(&message.behind) {
         one_harmless_line("a name", &person.name);
         one_harmless_line("an address", person.address.as_str());
         assert!(person.name.chars().count() <= 998 && person.address.as_str().chars().count() <= 2_000, "endless: {person:?}");

@@ -7,10 +7,11 @@ use std::path::Path;
 use chrono::DateTime;
 use mailferry::delivery::{ChannelName, DeliveryKey, DestinationName, Part};
 use mailferry::destination::archive::ArchiveSettings;
-use mailferry::destination::post::{self, Content, DatedBy, Letter, Outline, Post};
+use mailferry::destination::post::{self, Content, DatedBy, HiddenText, Letter, Outline, Post};
 use mailferry::destination::{ArchiveDestination, ChannelSpec, Destination, EmptyFiles, Limits, Visibility, slack};
 use mailferry::mail::text::{self, Reading};
-use mailferry::mail::{self, Message, attachment};
+use mailferry::mail::turn::{self, Said};
+use mailferry::mail::{self, Byline, attachment, lookalike};
 use serde_json::Value;
 
 use super::harmless::one_harmless_line;
@@ -26,15 +27,27 @@ pub(crate) fn rendering(raw: &[u8]) {
     let message = mail::parse(raw);
     let reading = text::read_under(&message.subject, &message.body);
     is_tidy(&reading);
-    for stubs in [Vec::new(), vec![(0, "the type can run".to_owned())]] {
-        let letter =
-            Letter { message: &message, reading: &reading, date: DateTime::UNIX_EPOCH, dated_by: DatedBy::Sender, stubs: &stubs };
+    let byline = Byline { author: message.author().cloned(), via: message.behind.clone(), remarks: lookalike::remarks(&message) };
+    byline.remarks.iter().for_each(|remark| one_harmless_line("a remark", remark));
+    let mut letter = Letter {
+        message: &message,
+        byline: &byline,
+        reading: &reading,
+        date: DateTime::UNIX_EPOCH,
+        dated_by: DatedBy::Sender,
+        stubs: &[(0, "the type can run".to_owned())],
+        above: &BTreeSet::from([1]),
+        unsaid: None,
+        hidden: HiddenText::InVault,
+    };
+    for unsaid in [None, turn::unsaid(&reading.hidden, &Said::default())] {
+        letter.unsaid = unsaid;
         let outline = post::outline(&letter, &slack_limits());
-        in_pieces(&reading, &message, &outline, SLACK_TEXT_CHARS);
-        texts(&message, &outline).iter().for_each(slack_obeys_nothing);
+        in_pieces(&letter, &outline, SLACK_TEXT_CHARS);
+        posts(raw, &letter, &outline).iter().for_each(slack_obeys_nothing);
     }
-    let letter = Letter { message: &message, reading: &reading, date: DateTime::UNIX_EPOCH, dated_by: DatedBy::Sender, stubs: &[] };
-    archive_obeys_nothing(raw, &letter);
+    let none_above = BTreeSet::new();
+    archive_obeys_nothing(raw, &Letter { stubs: &[], above: &none_above, hidden: HiddenText::AsFile, ..letter });
 }
 
 fn is_tidy(reading: &Reading) {
@@ -64,27 +77,39 @@ fn slack_limits() -> Limits {
 }
 
 /// The pieces keep their bound and lose nothing but white space.
-fn in_pieces(reading: &Reading, message: &Message, outline: &Outline, most_chars: usize) {
-    assert!(!outline.texts.is_empty() && outline.files.len() + outline.stubbed == message.attachments.len());
-    let longest = outline.texts.iter().map(|piece| piece.chars().count()).max().unwrap_or_default();
+fn in_pieces(letter: &Letter<'_>, outline: &Outline, most_chars: usize) {
+    assert!(!outline.texts.is_empty() && outline.files.len() + outline.stubbed <= letter.message.attachments.len());
+    let pieces = outline.texts.iter().chain(outline.quote.iter().map(|(_, text)| text));
+    let longest = pieces.map(|piece| piece.chars().count()).max().unwrap_or_default();
     assert!(longest <= most_chars, "a piece of {longest} characters");
     let words = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
-    assert!(words(&outline.texts.concat()).starts_with(&words(&reading.text)), "the pieces lose words: {:?}", outline.texts);
+    let is_whole = words(&outline.texts.concat()).starts_with(&words(&letter.reading.text));
+    assert!(is_whole, "the pieces lose words: {:?}", outline.texts);
 }
 
-fn texts(message: &Message, outline: &Outline) -> Vec<Post> {
-    let numbers = (0_u32..).zip(&outline.texts).map(|(number, _)| number);
-    numbers.map(|number| outline.text(number, key(message, Part::Text(number))).expect("a piece")).collect()
-}
-
-fn key(message: &Message, part: Part) -> DeliveryKey {
-    DeliveryKey::of(&message.key, &DestinationName::new("d"), &ChannelName::new("acme"), part)
+/// The posts of a message: all but the files after the first, each of which costs a pass over the mail.
+fn posts(raw: &[u8], letter: &Letter<'_>, outline: &Outline) -> Vec<Post> {
+    let first = outline.files.first();
+    let post = |part: Part| {
+        let key = DeliveryKey::of(&letter.message.key, &DestinationName::new("d"), &ChannelName::new("acme"), part);
+        match part {
+            Part::Text(number) => Some(outline.text(number, key).expect("a piece")),
+            Part::Quote(lines) => Some(outline.quote(lines, key).expect("a quotation")),
+            Part::Hidden => Some(outline.hidden(key).expect("a hidden text")),
+            Part::File(index) if first == Some(&index) => {
+                let file = &letter.message.attachments[index as usize];
+                Some(outline.file(index, file, attachment::bytes(raw, file).expect("the bytes"), key))
+            }
+            Part::File(_) => None,
+        }
+    };
+    outline.parts().into_iter().filter_map(post).collect()
 }
 
 /// In `text`, Slack reads markup: it must hold none. In `blocks`, all words stand where it reads none.
 fn slack_obeys_nothing(post: &Post) {
     let [most_blocks, most_elements, most_chars, most_text] = SLACK;
-    let Some(said) = slack::said(post) else { panic!("{post:?} says nothing") };
+    let Some(said) = slack::said(post) else { return };
     calls_nobody(&said.text);
     one_harmless_line("slack's text", &bare(&said.text));
     assert!(!said.text.contains(['<', '>']) && said.text.chars().count() <= most_text, "{:?}", said.text);
@@ -132,13 +157,8 @@ fn archive_obeys_nothing(raw: &[u8], letter: &Letter<'_>) {
     let settings = ArchiveSettings { path: path.clone(), organisation: "Our Co".to_owned(), own_domains: BTreeSet::new() };
     let archive = ArchiveDestination::new(DestinationName::new("d"), settings).expect("an archive");
     let outline = post::outline(letter, &archive.limits());
-    in_pieces(letter.reading, letter.message, &outline, archive.limits().text_chars);
-    let mut posts = texts(letter.message, &outline);
-    if let Some(index) = outline.files.first() {
-        let file = &letter.message.attachments[*index as usize];
-        let bytes = attachment::bytes(raw, file).expect("the bytes");
-        posts.push(outline.file(*index, file, bytes, key(letter.message, Part::File(*index))));
-    }
+    in_pieces(letter, &outline, archive.limits().text_chars);
+    let posts = posts(raw, letter, &outline);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(post_all(&archive, &posts));
     look_into(&path, &posts);
