@@ -35,4 +35,5 @@ fn what_the_fuzzer_learnt_and_found_is_understood() {
 #[test]
 fn what_the_fuzzer_learnt_and_found_acts_nowhere() {
     all_keep(rendering::rendering, 30);
+    all_keep(rendering::archiving, 30);
 }

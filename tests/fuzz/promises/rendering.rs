@@ -22,32 +22,40 @@ const SLACK: [usize; 4] = [50, 10, 3_000, 40_000];
 /// Characters of text in one post to Slack.
 const SLACK_TEXT_CHARS: usize = 3_500;
 
-/// What is shown of a mail is its words, in pieces in bounds; none of them acts where it is shown.
+/// What is shown of a mail is its words, in pieces in bounds; none of them acts in a channel.
 pub(crate) fn rendering(raw: &[u8]) {
+    with_letter(raw, &[(0, "the type can run".to_owned())], &|letter| {
+        is_tidy(letter.reading);
+        letter.byline.remarks.iter().for_each(|remark| one_harmless_line("a remark", remark));
+        for unsaid in [None, turn::unsaid(&letter.reading.hidden, &Said::default())] {
+            let outline = post::outline(&Letter { unsaid, ..*letter }, &slack_limits());
+            in_pieces(letter, &outline, SLACK_TEXT_CHARS);
+            posts(raw, letter, &outline).iter().for_each(slack_obeys_nothing);
+        }
+    });
+}
+
+/// Nor does it act in an archive, whoever reads it: the page, or a program that reads exports. Costs a hundred times as much.
+pub(crate) fn archiving(raw: &[u8]) {
+    with_letter(raw, &[], &|letter| {
+        let unsaid = turn::unsaid(&letter.reading.hidden, &Said::default());
+        archive_obeys_nothing(raw, &Letter { unsaid, hidden: HiddenText::AsFile, ..*letter });
+    });
+}
+
+fn with_letter(raw: &[u8], stubs: &[(u32, String)], see: &dyn Fn(&Letter<'_>)) {
     let message = mail::parse(raw);
-    let reading = text::read_under(&message.subject, &message.body);
-    is_tidy(&reading);
-    let byline = Byline { author: message.author().cloned(), via: message.behind.clone(), remarks: lookalike::remarks(&message) };
-    byline.remarks.iter().for_each(|remark| one_harmless_line("a remark", remark));
-    let mut letter = Letter {
+    see(&Letter {
         message: &message,
-        byline: &byline,
-        reading: &reading,
+        byline: &Byline { author: message.author().cloned(), via: message.behind.clone(), remarks: lookalike::remarks(&message) },
+        reading: &text::read_under(&message.subject, &message.body),
         date: DateTime::UNIX_EPOCH,
         dated_by: DatedBy::Sender,
-        stubs: &[(0, "the type can run".to_owned())],
-        above: &BTreeSet::from([1]),
+        stubs,
+        above: &stubs.iter().map(|(index, _)| index + 1).collect(),
         unsaid: None,
         hidden: HiddenText::InVault,
-    };
-    for unsaid in [None, turn::unsaid(&reading.hidden, &Said::default())] {
-        letter.unsaid = unsaid;
-        let outline = post::outline(&letter, &slack_limits());
-        in_pieces(&letter, &outline, SLACK_TEXT_CHARS);
-        posts(raw, &letter, &outline).iter().for_each(slack_obeys_nothing);
-    }
-    let none_above = BTreeSet::new();
-    archive_obeys_nothing(raw, &Letter { stubs: &[], above: &none_above, hidden: HiddenText::AsFile, ..letter });
+    });
 }
 
 fn is_tidy(reading: &Reading) {

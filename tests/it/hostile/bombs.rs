@@ -15,7 +15,7 @@ const MOST_KILOBYTES: u64 = 300_000;
 /// Who takes so long hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(60);
 
-const HEADERS: &str = "From: Ann Lee <ann@acme.example>\nTo: bob@ourco.example\nSubject: The plan\n\
+const HEADERS: &str = "From: Ann Lee <ann@acme.example>\nTo: bob@ourco.example\n\
                        Date: Mon, 1 Mar 2021 09:05:00 +0100\nMessage-ID: <plan@acme.example>\n";
 
 /// A bomb by name, and what has to be in the notes; `None` where there is nothing to say.
@@ -38,16 +38,16 @@ fn structures_without_end() {
         ("50,000 messages within messages", nested(50_000), None),
         ("50,000 multiparts within multiparts", multiparts(|n| format!("b{n}"), 50_000), deep),
         ("50,000 multiparts with one boundary", multiparts(|_| "b".to_owned(), 50_000), None),
-        ("a hundred multiparts around 25 MB", multiparts(|n| format!("b{n}"), 100) + &"--b\n".repeat(6_000_000), None),
+        ("a hundred multiparts around 6 MB", multiparts(|n| format!("b{n}"), 100) + &"--b\n".repeat(1_500_000), None),
         ("a million empty parts", parts("", 1_000_000), many),
         ("a million empty attachments", parts("Content-Type: a/b\n", 1_000_000), many),
         ("a thousand parts of two thousand fields", format!("Content-Type: multipart/mixed; boundary=b\n\n{fields}"), None),
         (
             "boundaries without a line end",
-            format!("Content-Type: multipart/mixed; boundary=b\n\n--b\n{}", "--b".repeat(3_000_000)),
+            format!("Content-Type: multipart/mixed; boundary=b\n\n--b\n{}", "--b".repeat(1_000_000)),
             None,
         ),
-        ("a boundary of nothing", format!("Content-Type: multipart/mixed; boundary=\" \"\n\n{}", "-".repeat(10_000_000)), None),
+        ("a boundary of nothing", format!("Content-Type: multipart/mixed; boundary=\" \"\n\n{}", "-".repeat(3_000_000)), None),
         ("pictures that a long text may show", pictures(), None),
     ]);
 }
@@ -103,20 +103,20 @@ fn markup_without_end() {
         ("a table of 20,000 rows", html(format!("<table>{}</table>", "<tr><td>a</td><td>b</td></tr>".repeat(20_000))), None),
         ("a row of 100,000 cells", html(format!("<table><tr>{}</table>", "<td>a</td>".repeat(100_000))), None),
         ("490 kB of style for 1,000 elements", html(format!("<style>{rules}</style>{divs}")), None),
-        ("8 MB of b", html("<b>".repeat(2_700_000)), flat),
-        ("8 MB of p", html("<p>x".repeat(2_000_000)), big),
-        ("8 MB of empty p", html("<p>".repeat(2_700_000)), big),
-        ("8 MB of td", html("<td>x".repeat(1_600_000)), flat),
-        ("8 MB of links", html("<a href=http://a.example>x".repeat(300_000)), None),
-        ("8 MB of lists", html("<ul><li>x</ul>".repeat(570_000)), big),
-        ("8 MB of hidden elements", html("<b hidden>".repeat(800_000)), flat),
-        ("8 MB of attributes", html(format!("<b {}>x", "a=b ".repeat(2_000_000))), None),
-        ("8 MB of open quotes", html("<a b=\"".repeat(1_300_000)), None),
-        ("8 MB of open comments", html("<!-- x".repeat(1_300_000)), None),
-        ("8 MB of open styles", html("<style></styl".repeat(600_000)), None),
-        ("8 MB of references", html("&#x26;&amp;&lt;".repeat(500_000)), None),
-        ("8 MB of signs that open nothing", html("<".repeat(8_000_000)), None),
-        ("8 MB of media", html(format!("<style>{}</style>x", "@media{".repeat(1_000_000))), None),
+        ("2 MB of b", html("<b>".repeat(675_000)), flat),
+        ("2 MB of p", html("<p>x".repeat(500_000)), big),
+        ("2 MB of empty p", html("<p>".repeat(675_000)), big),
+        ("2 MB of td", html("<td>x".repeat(400_000)), big),
+        ("2 MB of links", html("<a href=http://a.example>x".repeat(75_000)), None),
+        ("2 MB of lists", html("<ul><li>x</ul>".repeat(142_500)), big),
+        ("2 MB of hidden elements", html("<b hidden>".repeat(200_000)), flat),
+        ("2 MB of attributes", html(format!("<b {}>x", "a=b ".repeat(500_000))), None),
+        ("2 MB of open quotes", html("<a b=\"".repeat(325_000)), None),
+        ("2 MB of open comments", html("<!-- x".repeat(325_000)), None),
+        ("2 MB of open styles", html("<style></styl".repeat(150_000)), None),
+        ("2 MB of references", html("&#x26;&amp;&lt;".repeat(125_000)), None),
+        ("2 MB of signs that open nothing", html("<".repeat(2_000_000)), None),
+        ("2 MB of media", html(format!("<style>{}</style>x", "@media{".repeat(250_000))), None),
     ]);
 }
 
@@ -128,38 +128,39 @@ fn text_without_end() {
     all_are_survived(&[
         ("a line of 10 MB", text("x".repeat(10_000_000)), cut),
         ("a line of 10 MB of words", text("word ".repeat(2_000_000)), cut),
+        ("120,000 lines", text("a line\n".repeat(120_000)), cut),
         ("a million parentheses", text("(".repeat(1_000_000)), None),
-        ("100,000 attributions", lines("On Mon, 1 Jan 2024 at 10:00, Ann Lee <ann@acme.example> wrote:"), cut),
+        ("100,000 attributions", lines("On Mon, 1 Jan 2024 at 10:00, Ann Lee <ann@acme.example> wrote:"), None),
         (
             "100,000 attributions in five lines",
             text("On Mon, 1 Jan 2024\nat 10:00\nAnn Lee\n<ann@acme.example>\nwrote:\n".repeat(20_000)),
-            cut,
+            None,
         ),
-        ("100,000 halves of attributions", lines("On Mon, 1 Jan 2024 at 10:00 Ann Lee <ann@acme.example>"), cut),
+        ("100,000 halves of attributions", lines("On Mon, 1 Jan 2024 at 10:00 Ann Lee <ann@acme.example>"), None),
         (
             "100,000 lines with a colon",
             lines("1 Jan 2024 ann@acme.example and what she said of it in a line that goes on for a while:"),
-            cut,
+            None,
         ),
-        ("100,000 authors", lines("From: Ann Lee <ann@acme.example>"), cut),
-        ("100,000 headers in German", text("Von: Ann\nGesendet: Montag\n\nAn: Bob\n".repeat(25_000)), cut),
-        ("100,000 titles", lines("-----Original Message-----"), cut),
-        ("100,000 forwards", lines("---------- Forwarded message ---------"), cut),
-        ("100,000 quotes", lines("> a"), cut),
-        ("100,000 quotes with names", lines("ann> a"), cut),
-        ("100,000 signatures", lines("-- "), cut),
-        ("100,000 lines from a telephone", lines("Sent from my iPhone"), cut),
-        ("100,000 rules", lines("______________"), cut),
-        ("100,000 fences", lines("```"), cut),
-        ("100,000 patches", lines("diff --git a/a b/a"), cut),
-        ("100,000 armours", lines("-----BEGIN PGP SIGNATURE-----"), cut),
-        ("100,000 banners", lines("CAUTION: external sender, do not click links"), cut),
-        ("100,000 notices", lines("This message is confidential; if you are not the intended recipient, delete it."), cut),
-        ("a notice of 8 MB", text("This message is confidential and not for the intended recipient. ".repeat(120_000)), None),
-        ("8 MB of soft line ends", format!("Content-Type: text/plain; format=flowed\n\n{}", "> a \n".repeat(1_500_000)), cut),
-        ("8 MB of quote marks", format!("Content-Type: text/plain; format=flowed\n\n{}", ">".repeat(8_000_000)), None),
-        ("8 MB of joiners", text("a\u{200d}".repeat(2_000_000)), None),
-        ("8 MB of addresses", text("http://a.example/?b@c ".repeat(370_000)), None),
+        ("100,000 authors", lines("From: Ann Lee <ann@acme.example>"), None),
+        ("100,000 headers in German", text("Von: Ann\nGesendet: Montag\n\nAn: Bob\n".repeat(25_000)), None),
+        ("100,000 titles", lines("-----Original Message-----"), None),
+        ("100,000 forwards", lines("---------- Forwarded message ---------"), None),
+        ("100,000 quotes", lines("> a"), None),
+        ("100,000 quotes with names", lines("ann> a"), None),
+        ("100,000 signatures", lines("-- "), None),
+        ("100,000 lines from a telephone", lines("Sent from my iPhone"), None),
+        ("100,000 rules", lines("______________"), None),
+        ("100,000 fences", lines("```"), None),
+        ("100,000 patches", lines("diff --git a/a b/a"), None),
+        ("100,000 armours", lines("-----BEGIN PGP SIGNATURE-----"), None),
+        ("100,000 banners", lines("CAUTION: external sender, do not click links"), None),
+        ("100,000 notices", lines("This message is confidential; if you are not the intended recipient, delete it."), None),
+        ("a notice of 2 MB", text("This message is confidential and not for the intended recipient. ".repeat(30_000)), None),
+        ("2 MB of soft line ends", format!("Content-Type: text/plain; format=flowed\n\n{}", "> a \n".repeat(375_000)), cut),
+        ("2 MB of quote marks", format!("Content-Type: text/plain; format=flowed\n\n{}", ">".repeat(2_000_000)), None),
+        ("2 MB of joiners", text("a\u{200d}".repeat(500_000)), None),
+        ("2 MB of addresses", text("http://a.example/?b@c ".repeat(92_500)), None),
     ]);
 }
 
@@ -196,7 +197,8 @@ fn survived((name, mail, note): &Bomb, directory: &Path) -> Result<(), String> {
 
 /// The most memory that a process ever had, in kB, and the seconds that it worked on all cores, until it ends or hangs.
 fn watched(child: &mut Child, begin: Instant) -> (u64, f64) {
-    let about = |what: &str| fs::read_to_string(format!("/proc/{}/{what}", child.id())).unwrap_or_default();
+    let directory = format!("/proc/{}", child.id());
+    let about = |what: &str| fs::read_to_string(format!("{directory}/{what}")).unwrap_or_default();
     let (mut peak, mut worked) = (0, 0.0);
     loop {
         let status = about("status");
@@ -204,7 +206,7 @@ fn watched(child: &mut Child, begin: Instant) -> (u64, f64) {
         peak = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(peak);
         // The fields behind the name of the program: user and system time are the twelfth and the thirteenth, in ticks.
         let stat = about("stat");
-        let ticks = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap());
+        let ticks = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2).map(|ticks| ticks.parse().unwrap_or(0.0));
         worked = f64::max(worked, ticks.sum::<f64>() / 100.0);
         if child.try_wait().unwrap().is_some() {
             return (peak, worked);
