@@ -7,6 +7,7 @@ pub mod attachment;
 pub mod authentication;
 pub mod id;
 mod identity;
+pub mod outlook;
 mod parse;
 mod subject;
 pub mod text;

@@ -5,7 +5,7 @@
 
 mod body;
 mod bounds;
-mod charset;
+pub(super) mod charset;
 pub(super) mod clean;
 mod date;
 mod flowed;
@@ -15,6 +15,7 @@ mod parameters;
 mod part;
 mod people;
 mod transfer;
+mod winmail;
 mod words;
 
 use std::borrow::Cow;
@@ -42,7 +43,7 @@ pub fn parse(raw: &[u8]) -> Message {
         notes.add("encrypted or sealed: what it says cannot be read here");
     }
     let stretches = body::stretches(&root, &mut notes);
-    let body = body::assemble(&stretches);
+    let mut body = body::assemble(&stretches);
     let files = attachments(&root, body.html.as_deref(), &mut notes);
     let message_id = headers.only("Message-ID", &mut notes).and_then(|value| ids(value, &mut notes).into_iter().next());
     let subject = subject(headers, &mut notes);
@@ -58,6 +59,13 @@ pub fn parse(raw: &[u8]) -> Message {
         texts: &stretches.iter().map(text_of_stretch).collect::<Vec<_>>(),
         files: &files.iter().map(|(_, content)| *content).collect::<Vec<_>>(),
     });
+    let mut files: Vec<_> = files.into_iter().map(|(file, _)| file).collect();
+    // The identity above is that of what was sent: whether a container opens is no part of it.
+    if let Some(opened) = winmail::opened(&bytes, &root, &mut notes) {
+        let root = Part::read(&opened, &mut notes);
+        body = body::assemble(&body::stretches(&root, &mut notes));
+        files = attachments(&root, body.html.as_deref(), &mut notes).into_iter().map(|(file, _)| file).collect();
+    }
     Message {
         key,
         message_id,
@@ -74,7 +82,7 @@ pub fn parse(raw: &[u8]) -> Message {
         cc,
         reply_to,
         body,
-        attachments: files.into_iter().map(|(file, _)| file).collect(),
+        attachments: files,
         authentication: authentications(headers, &mut notes),
         notes: notes.into_vec(),
     }
@@ -85,13 +93,15 @@ pub(super) fn part_bytes(raw: &[u8], index: usize) -> Option<Vec<u8>> {
     let bytes = with_line_feeds(raw);
     let mut notes = Notes::default();
     let root = Part::read(&bytes, &mut notes);
+    let opened = winmail::opened(&bytes, &root, &mut notes);
+    let root = opened.as_deref().map_or(root, |opened| Part::read(opened, &mut notes));
     let part = root.leaves().into_iter().find(|part| part.index == index)?;
     Some(part.decoded(&mut notes).into_owned())
 }
 
 /// Runs a function of mail-parser's. It is made not to panic, and panics of it were found and mended again and again:
 /// one mail must not stop a run. `None` where it did.
-fn guarded<T>(read: impl FnOnce() -> T) -> Option<T> {
+pub(super) fn guarded<T>(read: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(read)).ok()
 }
 
