@@ -1,4 +1,4 @@
-//! Mail in files of its own, one each: `.eml` files as mail programs save them.
+//! Mail in files of its own, one each: `.eml` files as mail programs save them, and the `.msg` files of Outlook.
 //!
 //! Each directory is a mailbox. A place in it is the file's name with its size and time, so that a file that was changed is
 //! a new position, and one that was not is never read again.
@@ -24,8 +24,8 @@ use crate::position::SourceName;
 pub struct EmlSource(Files);
 
 impl EmlSource {
-    /// A source that reads `path`, absolute: a directory with all below it (files with the extension `.eml`), or a file or
-    /// glob of any name. Its mailboxes are named relative to `base`, the directory of the configuration.
+    /// A source that reads `path`, absolute: a directory with all below it (files with the extension `.eml` or `.msg`), or a
+    /// file or glob of any name. Its mailboxes are named relative to `base`, the directory of the configuration.
     pub fn new(name: SourceName, path: PathBuf, base: PathBuf) -> Self {
         Self(Files { name, path, base })
     }
@@ -40,7 +40,7 @@ impl EmlSource {
         for directory in directories.into_iter().flat_map(Tree::new) {
             match directory {
                 Ok(directory) => {
-                    let files = directory.files.iter().filter(|file| is_eml(file));
+                    let files = directory.files.iter().filter(|file| is_mail(file));
                     self.read_files(&directory.path, files, known, outlet)?;
                 }
                 Err(closed) => outlet.send_blocking(closed.failure(&self.0))?,
@@ -81,7 +81,7 @@ impl EmlSource {
             }
             for directory in Tree::new(path) {
                 match directory {
-                    Ok(directory) => directory.files.iter().for_each(|file| match is_eml(file) {
+                    Ok(directory) => directory.files.iter().for_each(|file| match is_mail(file) {
                         true => survey_file(&mut survey, file),
                         false => survey.leave_out(file),
                     }),
@@ -93,8 +93,9 @@ impl EmlSource {
     }
 }
 
-fn is_eml(file: &Path) -> bool {
-    file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("eml"))
+fn is_mail(file: &Path) -> bool {
+    let is = |extension: &str| file.extension().is_some_and(|own| own.eq_ignore_ascii_case(extension));
+    is("eml") || is("msg")
 }
 
 /// `name@size-time`, the time in nanoseconds since 1970; what cannot be found out is left empty.
@@ -108,7 +109,7 @@ fn place_of(file: &Path) -> String {
 /// The mail of a file and its notes. One that was cut out of an mbox with its `From ` line is freed of it.
 fn read_mail(opened: Opened) -> Result<(Vec<u8>, Vec<String>), String> {
     if opened.holds != Holds::Mbox {
-        return Ok((opened.read_mail().map_err(|error| format!("cannot be read: {error}"))??, Vec::new()));
+        return opened.read_mail().map_err(|error| format!("cannot be read: {error}"))?;
     }
     let mut entries = MboxReader::new(opened.file);
     let first = entries.next().ok_or("the file is empty")?.map_err(|error| format!("cannot be read: {error}"))?;
@@ -120,7 +121,9 @@ fn read_mail(opened: Opened) -> Result<(Vec<u8>, Vec<String>), String> {
 
 fn survey_file(survey: &mut Survey<'_>, file: &Path) {
     match holds::open(file) {
-        Ok(Opened { holds: Holds::Foreign(foreign), .. }) => survey.refuse(file, format!("it is {}", foreign.what), foreign.advice),
+        Ok(Opened { holds: Holds::Foreign(foreign), .. }) if !Holds::Foreign(foreign).is_compound() => {
+            survey.refuse(file, format!("it is {}", foreign.what), foreign.advice)
+        }
         Ok(opened) => survey.take(opened.metadata.len()),
         Err(error) => survey.refuse(file, error.to_string(), "check that it is a file and its permissions"),
     }

@@ -1,8 +1,8 @@
 //! Reads mail from any path by what it holds, for those who just want to look: no position, no checkpoint, nothing kept.
 //!
 //! An mbox is what begins with a `From ` line; a directory with `cur` or `new` is a Maildir, with its subfolders; any other
-//! directory is a tree of mails, each file read by the same rule; any other file is one mail. What was compressed with
-//! gzip, as list archives are, is read as what it holds.
+//! directory is a tree of mails, each file read by the same rule; any other file is one mail, as it is or as Outlook's
+//! .msg. What was compressed with gzip, as list archives are, is read as what it holds.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -108,7 +108,7 @@ impl Mails {
     /// Opens a file: an mbox is left open, a single mail is returned.
     fn start(&mut self, path: PathBuf) -> Option<Result<Mail, Unreadable>> {
         let failed = |error| format!("cannot be read: {error}");
-        let raw = match holds::open(&path) {
+        let mail = match holds::open(&path) {
             Ok(opened) if opened.holds == Holds::Mbox => {
                 self.mbox = Some(OpenMbox { path, reader: MboxReader::new(Input::Plain(opened.file)), next_index: 0 });
                 return None;
@@ -118,16 +118,16 @@ impl Mails {
                     self.mbox = Some(OpenMbox { path, reader: MboxReader::new(input), next_index: 0 });
                     return None;
                 }
-                Ok((Holds::Mail, input)) => holds::one_mail(input, 0).map_err(failed).flatten(),
                 Ok((Holds::Nothing, _)) => Err("the file is empty".into()),
-                Ok((Holds::Foreign(foreign), _)) => Err(foreign.sentence()),
+                Ok((Holds::Foreign(foreign), _)) if !Holds::Foreign(foreign).is_compound() => Err(foreign.sentence()),
+                Ok((Holds::Foreign(_) | Holds::Mail, input)) => holds::one_mail(input, 0).map_err(failed).flatten(),
                 Err(error) => Err(failed(error)),
             },
             Ok(opened) => opened.read_mail().map_err(failed).flatten(),
             Err(error) => Err(failed(error)),
         };
-        Some(match raw {
-            Ok(raw) => Ok(Mail { path, index: 0, raw, notes: Vec::new() }),
+        Some(match mail {
+            Ok((raw, notes)) => Ok(Mail { path, index: 0, raw, notes }),
             Err(reason) => Err(Unreadable { path, reason }),
         })
     }

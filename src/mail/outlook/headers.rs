@@ -82,8 +82,7 @@ fn people(item: &Item) -> Vec<String> {
     let recipients: Vec<_> = item.recipients.iter().take(MAX_RECIPIENTS).filter_map(address::recipient).collect();
     let shown = [(Kind::To, "To", id::DISPLAY_TO), (Kind::Cc, "Cc", id::DISPLAY_CC), (Kind::Bcc, "Bcc", id::DISPLAY_BCC)];
     for (kind, name, line) in shown {
-        let mut people: Vec<Person> =
-            recipients.iter().filter(|(own, _)| *own == kind).map(|(_, person)| person.clone()).collect();
+        let mut people: Vec<Person> = recipients.iter().filter(|(own, _)| *own == kind).map(|(_, person)| person.clone()).collect();
         if recipients.is_empty() {
             people = properties.text(line).map(|line| address::shown(&line)).unwrap_or_default();
         }

@@ -168,8 +168,9 @@ impl Properties {
         /// From 1601 to 1970.
         const SECONDS_TO_1970: i64 = 11_644_473_600;
         match self.get(id)? {
-            Value::Time(ticks) if *ticks > 0 => DateTime::from_timestamp(ticks / 10_000_000 - SECONDS_TO_1970, 0)
-                .filter(|time| time.year() <= 4500),
+            Value::Time(ticks) if *ticks > 0 => {
+                DateTime::from_timestamp(ticks / 10_000_000 - SECONDS_TO_1970, 0).filter(|time| time.year() <= 4500)
+            }
             Value::Time(_) | Value::Number(_) | Value::Text(_) | Value::Narrow(_) | Value::Bytes(_) => None,
         }
     }

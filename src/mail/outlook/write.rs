@@ -165,10 +165,8 @@ mod tests {
             ]),
             content: Content::File(b"%PDF".to_vec()),
         });
-        item.attachments.push(Attached {
-            properties: Properties::default(),
-            content: Content::Message(Box::new(with_subject("Inner"))),
-        });
+        item.attachments
+            .push(Attached { properties: Properties::default(), content: Content::Message(Box::new(with_subject("Inner"))) });
         let written = to_mail(&item);
         assert_eq!(written, to_mail(&item.clone()), "the same item is the same mail");
         let message = mail::parse(&written.raw);

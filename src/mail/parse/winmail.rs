@@ -71,10 +71,12 @@ mod tests {
     use crate::mail::{attachment, parse};
 
     /// A container with one file, `a.txt`, and the text `Hello`.
-    const CONTAINER: &str = "eJ8+IgEAAQyAAgAGAAAASGVsbG8A9AECApAGAA4AAAAAAAAAAAAAAAAAAAAAAAAAAg+ABgAEAAAAZGF0YZoBAhCAAQAGAAAAYS50eHQA7wE=";
+    const CONTAINER: &str =
+        "eJ8+IgEAAQyAAgAGAAAASGVsbG8A9AECApAGAA4AAAAAAAAAAAAAAAAAAAAAAAAAAg+ABgAEAAAAZGF0YZoBAhCAAQAGAAAAYS50eHQA7wE=";
 
     fn mail(text: &str) -> String {
-        let container = format!("Content-Type: application/ms-tnef; name=winmail.dat\nContent-Transfer-Encoding: base64\n\n{CONTAINER}");
+        let container =
+            format!("Content-Type: application/ms-tnef; name=winmail.dat\nContent-Transfer-Encoding: base64\n\n{CONTAINER}");
         format!("Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n{text}\n--b\n{container}\n--b--\n")
     }
 
