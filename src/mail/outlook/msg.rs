@@ -91,8 +91,8 @@ impl Reader<'_> {
             item.recipients.push(properties);
         }
         for attachment in self.storages(storage, ATTACHMENT, MAX_ATTACHMENTS, &mut item.notes) {
-            let properties = self.properties(&attachment, Header::Other, code_page, &mut item.notes);
-            let content = self.content(&attachment, &properties, code_page, depth, &mut item.notes);
+            let mut properties = self.properties(&attachment, Header::Other, code_page, &mut item.notes);
+            let content = self.content(&attachment, &mut properties, code_page, depth, &mut item.notes);
             item.attachments.push(Attached { properties, content });
         }
         item
@@ -101,7 +101,7 @@ impl Reader<'_> {
     fn content(
         &mut self,
         storage: &Path,
-        properties: &Properties,
+        properties: &mut Properties,
         code_page: Option<u16>,
         depth: usize,
         notes: &mut Vec<String>,
@@ -114,7 +114,7 @@ impl Reader<'_> {
             }
             return Content::Message(Box::new(self.item(&embedded, Header::Embedded, code_page, depth + 1)));
         }
-        properties.bytes(id::ATTACH_DATA).map_or(Content::Nothing, |bytes| Content::File(bytes.to_vec()))
+        properties.take_bytes(id::ATTACH_DATA).map_or(Content::Nothing, Content::File)
     }
 
     /// The storages of a kind, by number.

@@ -136,6 +136,15 @@ impl Properties {
         self.values.get(&id)
     }
 
+    /// Takes the bytes of a property out, so that a large one is in memory once.
+    pub fn take_bytes(&mut self, id: u16) -> Option<Vec<u8>> {
+        match self.values.remove(&id)? {
+            Value::Bytes(bytes) | Value::Narrow(bytes) => Some(bytes),
+            Value::Text(text) => Some(text.into_bytes()),
+            Value::Number(_) | Value::Time(_) => None,
+        }
+    }
+
     /// Text without NUL, unless it is empty.
     pub fn text(&self, id: u16) -> Option<String> {
         let text = match self.get(id)? {
