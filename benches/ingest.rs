@@ -64,7 +64,7 @@ fn run(file: &Path) {
     let base = file.parent().unwrap();
     let sources: Vec<_> = config.sources.iter().map(|source| assemble::source(source, base)).collect();
     let world = Arc::new(World {
-        ledger: Ledger::open(&config.state, "the benchmark", chrono::Utc::now()).unwrap(),
+        ledger: Ledger::open(&config.state, "the benchmark", chrono::Utc::now).unwrap(),
         keeping: Keeping::Vault(Vault::of(&config.state)),
         destinations: Default::default(),
         watch: Arc::new(Nobody),

@@ -113,6 +113,10 @@ pub struct Attempt {
     pub at: DateTime<Utc>,
     /// What the destination gave in preparation.
     pub handle: Handle,
+    /// The first post of the thread under which it goes; `None` where it begins one. A thread may be found to be another's
+    /// part while the outcome is unknown: the post is where it was sent, not where it would be sent now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Receipt>,
 }
 
 /// Why a message waits for a person, or was dropped.

@@ -13,8 +13,18 @@ use crate::ledger::CrossingId;
 ///
 /// What waits for the approval of its partner is not released one by one: `mailferry approve` opens the channel.
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = true)]
 pub(super) struct Args {
+    #[command(flatten)]
+    which: Which,
+    /// Who lets them go, for the audit trail [default: the user who runs this]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    by: Option<String>,
+}
+
+/// Which messages.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true)]
+struct Which {
     /// Messages, by key or by the first digits of it, as `mailferry held` shows them.
     #[arg(value_name = "MESSAGE")]
     messages: Vec<String>,
@@ -39,13 +49,14 @@ pub(super) fn run(args: &Args, common: &Common, screen: &Screen) -> anyhow::Resu
     let world = session::world(config, Needs::LedgerOnly, "release", Progress::new())?;
     let waiting = held::all(&world)?;
     let mut outcome = Released::default();
-    for wanted in &args.messages {
+    let by = args.by.clone().unwrap_or_else(session::user);
+    for wanted in &args.which.messages {
         if !waiting.iter().any(|one| names(wanted, one)) {
             outcome.unknown.push(wanted.clone());
         }
     }
-    for one in waiting.iter().filter(|one| args.name(one)) {
-        match let_go(&world, one)? {
+    for one in waiting.iter().filter(|one| args.which.name(one)) {
+        match let_go(&world, one, &by)? {
             Ok(()) => outcome.released += 1,
             Err(why) => outcome.refused.push(format!("{}: {why}", short(&one.message))),
         }
@@ -57,7 +68,7 @@ pub(super) fn run(args: &Args, common: &Common, screen: &Screen) -> anyhow::Resu
     Ok(if outcome.unknown.is_empty() && outcome.refused.is_empty() { Outcome::Done } else { Outcome::Failed })
 }
 
-impl Args {
+impl Which {
     fn name(&self, one: &Waiting) -> bool {
         let of_partner = |name: &String| one.partner.as_ref().is_some_and(|partner| partner.as_str() == name);
         self.all || self.partner.as_ref().is_some_and(of_partner) || self.messages.iter().any(|wanted| names(wanted, one))
@@ -69,7 +80,7 @@ fn names(wanted: &str, one: &Waiting) -> bool {
 }
 
 /// Releases one message in one channel; an error is the sentence why it stays.
-fn let_go(world: &World, one: &Waiting) -> anyhow::Result<Result<(), String>> {
+fn let_go(world: &World, one: &Waiting, by: &str) -> anyhow::Result<Result<(), String>> {
     let (Some(partner), Some(channel)) = (&one.partner, &one.channel) else {
         return Ok(Err("nobody can be read from it, so there is no channel that it could go to".to_owned()));
     };
@@ -81,7 +92,7 @@ fn let_go(world: &World, one: &Waiting) -> anyhow::Result<Result<(), String>> {
     let record = world.ledger.message(&one.message)?;
     let crossing: Option<&CrossingId> = record.crossings.iter().find(|id| &id.channel == channel);
     if let Some(id) = crossing {
-        world.ledger.release(id)?;
+        world.ledger.release(id, by)?;
     }
     Ok(Ok(()))
 }

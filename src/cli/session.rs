@@ -48,7 +48,7 @@ pub(super) fn world(config: Config, needs: Needs, command: &str, progress: Progr
     let vault = Vault::of(&config.state);
     let (ledger, keeping) = match needs {
         Needs::Reading => (dry_ledger(&config.state)?, Keeping::Forecast { vault, expected: Forecasts::default() }),
-        Needs::LedgerOnly | Needs::Posting => (Ledger::open(&config.state, &holder, Utc::now())?, Keeping::Vault(vault)),
+        Needs::LedgerOnly | Needs::Posting => (Ledger::open(&config.state, &holder, Utc::now)?, Keeping::Vault(vault)),
     };
     let destinations = match needs {
         Needs::LedgerOnly => BTreeMap::new(),
@@ -69,6 +69,12 @@ pub(super) fn destinations(config: &Config) -> anyhow::Result<BTreeMap<Destinati
         Ok((destination.name.clone(), built))
     });
     all.collect()
+}
+
+/// The user who runs this, as the audit trail names them.
+pub(super) fn user() -> String {
+    let named = ["LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    named.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
 }
 
 /// Threads for work that blocks beside one for each source and each core: admitting, posting to an archive, publishing.
@@ -106,7 +112,7 @@ pub(super) async fn stop_on_signal(stop: Stop) {
 /// with writes that stay in memory.
 fn dry_ledger(state: &Path) -> anyhow::Result<Ledger> {
     if !Ledger::exists(state) {
-        return Ok(Ledger::scratch(None));
+        return Ok(Ledger::scratch(None, Utc::now));
     }
-    Ok(Ledger::scratch(Some(Ledger::open_copy(state)?)))
+    Ok(Ledger::scratch(Some(Ledger::open_copy(state, "mailferry plan", Utc::now)?), Utc::now))
 }

@@ -123,7 +123,7 @@ impl Courier {
                     Some(post) => self.attempt(id, &post, thread, &mut patience).await?,
                     None => Some(Event::Held(Reason::new("reading", "the message no longer has this part"))),
                 },
-                Status::InFlight(attempt) => match self.resolve(id, delivery, attempt, thread, &mut patience).await? {
+                Status::InFlight(attempt) => match self.resolve(delivery, attempt, &mut patience).await? {
                     Ok(event) => Some(event),
                     Err(why) => return Ok(Carried::InDoubt(why)),
                 },
@@ -151,7 +151,7 @@ impl Courier {
         let root = self.world.ledger.root(thread, id)?;
         // The turn is awaited before the attempt is recorded: the time of an attempt is the time of its call.
         self.unless_stopped(self.destination.turn(&channel)).await?;
-        let attempt = Attempt { at: (self.world.clock)(), handle: handle.clone() };
+        let attempt = Attempt { at: (self.world.clock)(), handle: handle.clone(), root: root.clone() };
         self.record(id, post.part, Event::Attempted(attempt))?;
         match self.call(&channel, root.as_ref(), post, &handle).await {
             Ok(receipt) => Ok(Some(Event::Delivered(receipt))),
@@ -185,19 +185,16 @@ impl Courier {
     /// Finds out what became of an attempt: an event, or the sentence why it cannot be found out now.
     async fn resolve(
         &mut self,
-        id: &CrossingId,
         delivery: &Delivery,
         attempt: &Attempt,
-        thread: &ThreadId,
         patience: &mut Patience,
     ) -> Result<Result<Event, String>, Halt> {
         let settled = attempt.at + self.destination.settle_time();
         let left = (settled - (self.world.clock)()).to_std().unwrap_or_default();
         self.unless_stopped(tokio::time::sleep(left)).await?;
         let channel = self.open().await?;
-        let root = self.world.ledger.root(thread, id)?;
         loop {
-            let lookup = self.destination.lookup(&channel, root.as_ref(), &delivery.key, attempt);
+            let lookup = self.destination.lookup(&channel, attempt.root.as_ref(), &delivery.key, attempt);
             match self.unless_stopped(lookup).await? {
                 Ok(Some(receipt)) => return Ok(Ok(Event::Delivered(receipt))),
                 Ok(None) => return Ok(Ok(Event::Absent)),

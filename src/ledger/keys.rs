@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::audit::BatchId;
 use super::record::CrossingId;
 use crate::delivery::{ChannelName, DestinationName, PartnerName};
 use crate::mail::id::Digest;
@@ -24,6 +25,9 @@ pub(super) mod table {
     pub(in crate::ledger) const THREAD_ALIAS: &[u8] = b"A";
     pub(in crate::ledger) const MEMBER: &[u8] = b"B";
     pub(in crate::ledger) const ROOT: &[u8] = b"R";
+    pub(in crate::ledger) const BATCH: &[u8] = b"N";
+    /// The last entry of the audit trail that the index shows.
+    pub(in crate::ledger) const HEAD: &[u8] = b"H";
 }
 
 /// Bytes of a digest that are enough in a key that is looked up again in full.
@@ -124,6 +128,15 @@ pub(super) fn member(bucket: &Digest, at: DateTime<Utc>, message: &MessageKey) -
     let mut key = members_from(bucket, at);
     short(&mut key, message.digest());
     key
+}
+
+pub(super) fn batch(batch: BatchId) -> Vec<u8> {
+    [table::BATCH, &batch.0.to_be_bytes()].concat()
+}
+
+/// The run that a key of the table names.
+pub(super) fn batch_of(key: &[u8]) -> Option<BatchId> {
+    key.get(1..)?.try_into().ok().map(|bytes| BatchId(u64::from_be_bytes(bytes)))
 }
 
 /// The prefix of one thread's roots, one for each channel.

@@ -27,10 +27,10 @@ pub(super) trait Store: Send + Sync {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError>;
     /// About `limit` rows from `from` (included) to `to` (excluded), in order.
     fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Page, LedgerError>;
-    /// Writes all or nothing. Durable only after [`Store::barrier`].
+    /// Writes all or nothing. A kill may lose the last of what was applied, in order, until [`Store::settle`].
     fn apply(&self, writes: Writes) -> Result<(), LedgerError>;
-    /// After it returns, everything that was applied before survives a kill and a power cut.
-    fn barrier(&self) -> Result<(), LedgerError>;
+    /// After it returns, everything that was applied before survives a kill.
+    fn settle(&self) -> Result<(), LedgerError>;
 }
 
 /// Rows in a page when a whole range is walked.
@@ -143,7 +143,7 @@ impl Store for Scratch {
         Ok(())
     }
 
-    fn barrier(&self) -> Result<(), LedgerError> {
+    fn settle(&self) -> Result<(), LedgerError> {
         Ok(())
     }
 }

@@ -91,6 +91,11 @@ pub(super) fn current_in(store: &dyn Store, thread: &ThreadId) -> Result<ThreadI
     current(thread, |key| store.get(key))
 }
 
+/// The same, as a transaction sees it.
+pub(super) fn current_in_overlay(transaction: &Overlay<'_>, thread: &ThreadId) -> Result<ThreadId, LedgerError> {
+    current(thread, |key| transaction.get(key))
+}
+
 fn thread_from(bytes: &[u8]) -> Result<ThreadId, LedgerError> {
     let bytes = bytes.try_into().map_err(|_| {
         let table = String::from_utf8_lossy(table::THREAD_ALIAS);

@@ -8,7 +8,9 @@
 //! - **Nothing is skipped in silence**: a message that cannot be read is sent as [`Scanned::Unreadable`]. A failure of
 //!   the whole source, or of one mailbox, is an error or [`Scanned::MailboxFailed`]; never "nothing there".
 
+mod census;
 mod eml;
+mod files;
 mod holds;
 pub mod imap;
 mod maildir;
@@ -27,7 +29,9 @@ use chrono::{DateTime, Utc};
 use crate::finding::Finding;
 use crate::position::{Checkpoint, Position, SourceName};
 
+pub use self::census::{Census, Counted, MAX_NAMED};
 pub use self::eml::EmlSource;
+pub use self::files::FileSource;
 pub use self::imap::ImapSource;
 pub use self::maildir::MaildirSource;
 pub use self::mbox::{MboxEntry, MboxReader, MboxSource};
@@ -180,4 +184,12 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// When the source as a whole cannot be read. What was sent before stands.
     async fn scan(&self, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError>;
+
+    /// Counts what the origin holds now and compares it with what is known, mailbox by mailbox, without reading the
+    /// messages where the origin can say it without (IMAP: UIDs). After a scan to the end nothing is unknown; what is
+    /// unknown is what the next scan sends. A mailbox that cannot be counted is an error of its own.
+    ///
+    /// # Errors
+    /// When the source as a whole cannot be read.
+    async fn census(&self, known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError>;
 }

@@ -50,7 +50,7 @@ fn acme() -> ChannelName {
 }
 
 fn open(dir: &tempfile::TempDir) -> Ledger {
-    patiently(|| Ledger::open(dir.path(), "the test", at(0)))
+    patiently(|| Ledger::open(dir.path(), "the test", Utc::now))
 }
 
 /// Opens a ledger. Another test of this binary may be starting a process: between its fork and its exec that process holds
@@ -121,7 +121,7 @@ fn a_delivery_goes_through_its_states_and_leaves_the_queue() {
     ledger.admit([&message("a", 1, place("x", "1"), &["a"])]).unwrap();
     let id = ledger.next(&slack(), &acme(), &mut Cursor::default(), 1).unwrap().remove(0).id;
     ledger.expand(&id, &[Part::Text(0), Part::File(0)]).unwrap();
-    let attempt = || Event::Attempted(Attempt { at: at(9), handle: Handle::new("") });
+    let attempt = || Event::Attempted(Attempt { at: at(9), handle: Handle::new(""), root: None });
     assert!(matches!(ledger.record(&id, Part::Text(0), Event::Absent), Err(LedgerError::Illegal(_))));
     ledger.record(&id, Part::Text(0), attempt()).unwrap();
     drop(ledger);
@@ -136,7 +136,7 @@ fn a_delivery_goes_through_its_states_and_leaves_the_queue() {
     ledger.record(&id, Part::File(0), Event::Rejected(Reason::new("destination", "too large"))).unwrap();
     assert!(queue(&ledger).is_empty());
     assert_eq!(ledger.sums().unwrap().messages_by_end.held, 1);
-    assert_eq!(ledger.release(&id).unwrap(), 1);
+    assert_eq!(ledger.release(&id, "Dana").unwrap(), 1);
     assert_eq!(queue(&ledger), [key("a")]);
     assert_eq!(ledger.sums().unwrap().messages_by_end.pending, 1);
 }
@@ -150,7 +150,7 @@ fn threads_that_turn_out_to_be_one_keep_a_root() {
     let thread = |name: &str| ledger.thread(&ledger.message(&key(name)).unwrap()).unwrap();
     assert_ne!(thread("a"), thread("c"));
     for (id, ts) in ids.iter().zip(["1.0", "3.0"]) {
-        ledger.record(id, Part::Text(0), Event::Attempted(Attempt { at: at(9), handle: Handle::new("") })).unwrap();
+        ledger.record(id, Part::Text(0), Event::Attempted(Attempt { at: at(9), handle: Handle::new(""), root: None })).unwrap();
         ledger.record(id, Part::Text(0), Event::Delivered(Receipt { id: ts.into() })).unwrap();
     }
     ledger.admit([&message("b", 2, place("x", "3"), &["b", "a"])]).unwrap();
@@ -162,8 +162,8 @@ fn threads_that_turn_out_to_be_one_keep_a_root() {
 #[test]
 fn a_second_process_is_told_who_holds_the_state() {
     let dir = tempfile::tempdir().unwrap();
-    let first = Ledger::open(dir.path(), "mailferry backfill", at(0)).unwrap();
-    let refused = Ledger::open(dir.path(), "mailferry status", at(0)).unwrap_err().to_string();
+    let first = Ledger::open(dir.path(), "mailferry backfill", Utc::now).unwrap();
+    let refused = Ledger::open(dir.path(), "mailferry status", Utc::now).unwrap_err().to_string();
     assert!(refused.contains("in use by mailferry backfill (process "), "{refused}");
     drop(first);
     drop(open(&dir));
@@ -174,7 +174,7 @@ fn a_dry_run_changes_no_byte_of_the_state() {
     let dir = tempfile::tempdir().unwrap();
     open(&dir).admit([&message("a", 1, place("x", "1"), &["a"])]).unwrap();
     let before = image(dir.path());
-    let scratch = Ledger::scratch(Some(patiently(|| Ledger::open_copy(dir.path()))));
+    let scratch = Ledger::scratch(Some(patiently(|| Ledger::open_copy(dir.path(), "the test", Utc::now))), Utc::now);
     assert_eq!(scratch.admit([&message("a", 1, place("x", "1"), &["a"])]).unwrap(), [Admitted::Known]);
     assert_eq!(scratch.admit([&message("b", 2, place("x", "2"), &["b"])]).unwrap(), [Admitted::New]);
     assert_eq!(scratch.sums().unwrap().messages, 2);

@@ -39,7 +39,7 @@ use self::channel::directory_of;
 use self::place::Place;
 use self::shelf::Shelf;
 use self::upload::Upload;
-use super::{ChannelSpec, Destination, EmptyFiles, Failure, Limits, Post, post};
+use super::{ChannelSpec, Destination, EmptyFiles, Failure, Limits, Post, Regard, Standing, post};
 use crate::delivery::{Attempt, ChannelId, ChannelName, DeliveryKey, DestinationName, Handle, Receipt};
 use crate::finding::Finding;
 
@@ -200,6 +200,18 @@ impl Destination for ArchiveDestination {
     ) -> Result<Option<Receipt>, Failure> {
         let (id, key) = (channel.clone(), *key);
         self.with_shelf(move |shelf| shelf.find(&id, &key)).await
+    }
+
+    async fn regard(&self, _channel: &ChannelId, _root: Option<&Receipt>, _receipt: &Receipt) -> Result<Regard, Failure> {
+        Err(Failure::Refused("this destination cannot look at its posts yet".to_owned()))
+    }
+
+    async fn retract(&self, _channel: &ChannelId, _receipt: &Receipt, _handle: &Handle) -> Result<(), Failure> {
+        Err(Failure::Refused("this destination cannot take posts back yet".to_owned()))
+    }
+
+    async fn thread(&self, _channel: &ChannelId, _root: &Receipt) -> Result<Vec<Standing>, Failure> {
+        Err(Failure::Refused("this destination cannot list its posts yet".to_owned()))
     }
 
     async fn publish(&self) -> Result<(), Failure> {

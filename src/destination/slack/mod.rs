@@ -24,7 +24,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 
 use super::post::Content;
-use super::{ChannelSpec, Destination, EmptyFiles, Failure, Limits, Pace, Post};
+use super::{ChannelSpec, Destination, EmptyFiles, Failure, Limits, Pace, Post, Regard, Standing};
 use crate::delivery::{Attempt, ChannelId, DeliveryKey, DestinationName, Handle, Receipt};
 use crate::finding::Finding;
 
@@ -175,6 +175,18 @@ impl Destination for SlackDestination {
             Ok(found) => Ok(found),
             Err(failure) => Err(self.channels.heed(channel, failure).await),
         }
+    }
+
+    async fn regard(&self, _channel: &ChannelId, _root: Option<&Receipt>, _receipt: &Receipt) -> Result<Regard, Failure> {
+        Err(Failure::Refused("this destination cannot look at its posts yet".to_owned()))
+    }
+
+    async fn retract(&self, _channel: &ChannelId, _receipt: &Receipt, _handle: &Handle) -> Result<(), Failure> {
+        Err(Failure::Refused("this destination cannot take posts back yet".to_owned()))
+    }
+
+    async fn thread(&self, _channel: &ChannelId, _root: &Receipt) -> Result<Vec<Standing>, Failure> {
+        Err(Failure::Refused("this destination cannot list its posts yet".to_owned()))
     }
 
     async fn publish(&self) -> Result<(), Failure> {

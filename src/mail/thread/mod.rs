@@ -20,7 +20,7 @@ use super::id::{Digest, MessageId, MessageKey, ThreadId};
 pub use self::map::MapMemory;
 
 /// What one message says about its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Links {
     /// The message itself.
     pub key: MessageKey,
@@ -32,7 +32,7 @@ pub struct Links {
 
 /// A hint: messages in one bucket belong together if one of them is a reply that names no parent, they share people,
 /// and they are near in time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Hint {
     /// The digest of what is common: Outlook's conversation or the base subject.
     pub bucket: Digest,

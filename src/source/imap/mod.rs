@@ -35,7 +35,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use self::connect::Account;
-use super::{Known, Outlet, Source, SourceError};
+use super::{Counted, Known, Outlet, Source, SourceError};
 use crate::finding::Finding;
 use crate::position::SourceName;
 
@@ -107,5 +107,8 @@ impl Source for ImapSource {
     async fn scan(&self, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError> {
         let account = Account::new(self.settings.clone(), self.patience).await?;
         scan::scan(self.name.clone(), account, known, outlet).await
+    }
+    async fn census(&self, _known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError> {
+        Err(SourceError::Broken { what: self.name().to_string(), why: "it cannot be counted yet".into() })
     }
 }

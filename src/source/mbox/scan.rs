@@ -2,22 +2,19 @@
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
-use std::path::Path;
 
 use super::mark::{Fingerprints, Mark};
 use super::reader::{MboxEntry, MboxReader};
 use crate::position::{Checkpoint, Position};
+use crate::source::files::Visit;
 use crate::source::holds::{self, Holds};
-use crate::source::place::{self, Files};
-use crate::source::{Found, Known, Outlet, Scanned, SourceError};
+use crate::source::place;
+use crate::source::{Found, Outlet, Scanned, SourceError};
 
 /// A file that is being read.
 pub(super) struct Scan<'a> {
-    files: &'a Files,
-    path: &'a Path,
-    mailbox: String,
-    known: &'a dyn Known,
-    outlet: &'a Outlet,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) outlet: &'a Outlet,
 }
 
 /// What is to be done with a file.
@@ -29,46 +26,34 @@ struct Plan {
     from: u64,
 }
 
-impl<'a> Scan<'a> {
-    pub(super) fn new(files: &'a Files, path: &'a Path, known: &'a dyn Known, outlet: &'a Outlet) -> Self {
-        Self { files, path, mailbox: files.mailbox(path), known, outlet }
-    }
-
-    /// Sends what is new. A failure concerns this file alone, unless the run is being stopped.
+impl Scan<'_> {
+    /// Sends what is new.
     pub(super) fn run(&self) -> Result<(), SourceError> {
-        match self.read() {
-            Err(SourceError::Stopped) => Err(SourceError::Stopped),
-            Err(error) => Ok(self.outlet.send_blocking(Scanned::MailboxFailed { mailbox: self.mailbox.clone(), error })?),
-            Ok(()) => Ok(()),
-        }
-    }
-
-    fn read(&self) -> Result<(), SourceError> {
-        let opened = holds::open(self.path).map_err(|error| self.unreachable(&error))?;
+        let opened = holds::open(self.visit.path).map_err(|error| self.unreachable(&error))?;
         if let Holds::Foreign(foreign) = opened.holds {
-            return Err(SourceError::Broken { what: self.path.display().to_string(), why: foreign.sentence() });
+            return Err(SourceError::Broken { what: self.visit.path.display().to_string(), why: foreign.sentence() });
         }
-        let prints = File::open(self.path).map_err(|error| self.unreachable(&error))?;
+        let prints = File::open(self.visit.path).map_err(|error| self.unreachable(&error))?;
         let mut prints = Fingerprints::new(prints);
         let length = opened.metadata.len();
         let mut plan = self.plan(length, &mut prints).map_err(|error| self.unreachable(&error))?;
         if plan.from < length {
             let bytes = Some(length - plan.from);
-            self.outlet.send_blocking(Scanned::Expected { mailbox: self.mailbox.clone(), messages: None, bytes })?;
+            self.outlet.send_blocking(Scanned::Expected { mailbox: self.visit.mailbox.clone(), messages: None, bytes })?;
             self.read_from(opened.file, &mut plan, &mut prints)?;
         }
         let checkpoint = Some(self.checkpoint(&plan.mark)?);
-        Ok(self.outlet.send_blocking(Scanned::MailboxDone { mailbox: self.mailbox.clone(), checkpoint })?)
+        Ok(self.outlet.send_blocking(Scanned::MailboxDone { mailbox: self.visit.mailbox.clone(), checkpoint })?)
     }
 
     /// Compares the file with what earlier runs have seen of it.
     fn plan(&self, length: u64, prints: &mut Fingerprints) -> io::Result<Plan> {
-        let Some(before) = self.known.checkpoint(&self.mailbox).as_ref().and_then(Mark::read) else {
+        let Some(before) = self.visit.known.checkpoint(&self.visit.mailbox).as_ref().and_then(Mark::read) else {
             return Ok(Plan { before: None, mark: Mark::start(0), from: 0 });
         };
         let is_same = before.offset <= length && prints.before(before.offset)? == before.fingerprint;
         if !is_same {
-            tracing::info!(mailbox.name = %self.mailbox, "the file was rewritten and is read anew");
+            tracing::info!(mailbox.name = %self.visit.mailbox, "the file was rewritten and is read anew");
             return Ok(Plan { before: None, mark: Mark::start(before.generation + 1), from: 0 });
         }
         if before.offset == length {
@@ -92,7 +77,7 @@ impl<'a> Scan<'a> {
             }
             if is_first {
                 // Without a checkpoint that can be read, places of earlier runs must not come to mean something else.
-                while self.known.has(&self.position(plan.mark.generation, &entry)) {
+                while self.visit.known.has(&self.position(plan.mark.generation, &entry)) {
                     plan.mark.generation += 1;
                 }
                 is_first = false;
@@ -111,7 +96,7 @@ impl<'a> Scan<'a> {
                 position,
                 raw,
                 internal_date: entry.internal_date,
-                sent: place::sent_by_name(&self.mailbox),
+                sent: place::sent_by_name(&self.visit.mailbox),
                 checkpoint,
                 notes: entry.notes,
             }),
@@ -120,14 +105,14 @@ impl<'a> Scan<'a> {
     }
 
     fn position(&self, generation: u64, entry: &MboxEntry) -> Position {
-        self.files.position(&self.mailbox, format!("{generation}/{}", entry.span.start))
+        self.visit.position(format!("{generation}/{}", entry.span.start))
     }
 
     fn checkpoint(&self, mark: &Mark) -> Result<Checkpoint, SourceError> {
-        mark.write().map_err(|error| SourceError::Broken { what: self.mailbox.clone(), why: error.to_string() })
+        mark.write().map_err(|error| SourceError::Broken { what: self.visit.mailbox.clone(), why: error.to_string() })
     }
 
     fn unreachable(&self, error: &io::Error) -> SourceError {
-        SourceError::Unreachable { what: self.path.display().to_string(), why: error.to_string() }
+        SourceError::Unreachable { what: self.visit.path.display().to_string(), why: error.to_string() }
     }
 }

@@ -75,7 +75,7 @@ async fn send(
 }
 
 fn attempt(handle: &Handle) -> Attempt {
-    Attempt { at: Utc::now(), handle: handle.clone() }
+    Attempt { at: Utc::now(), handle: handle.clone(), root: None }
 }
 
 fn no_handle() -> Handle {

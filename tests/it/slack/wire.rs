@@ -48,7 +48,7 @@ fn root() -> Receipt {
 }
 
 fn old_attempt(handle: &str) -> Attempt {
-    Attempt { at: DateTime::from_timestamp(1_503_435_960, 500_000_000).unwrap(), handle: Handle::new(handle) }
+    Attempt { at: DateTime::from_timestamp(1_503_435_960, 500_000_000).unwrap(), handle: Handle::new(handle), root: None }
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ impl World {
 
     /// Asks whether a post stands.
     pub(crate) async fn lookup(&self, channel: &ChannelId, key: &DeliveryKey) -> Option<Receipt> {
-        let attempt = Attempt { at: DateTime::<Utc>::UNIX_EPOCH, handle: Handle::new("") };
+        let attempt = Attempt { at: DateTime::<Utc>::UNIX_EPOCH, handle: Handle::new(""), root: None };
         self.destination.lookup(channel, None, key, &attempt).await.unwrap()
     }
 
