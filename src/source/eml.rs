@@ -88,7 +88,9 @@ fn read_mail(opened: Opened) -> Result<OneMail, String> {
 
 fn survey_file(survey: &mut Survey<'_>, file: &Path) {
     match holds::open(file) {
-        Ok(Opened { holds: Holds::Foreign(foreign), .. }) if !Holds::Foreign(foreign).is_compound() => survey.refuse(file, format!("it is {}", foreign.what), foreign.advice),
+        Ok(Opened { holds: Holds::Foreign(foreign), .. }) if !Holds::Foreign(foreign).is_compound() => {
+            survey.refuse(file, format!("it is {}", foreign.what), foreign.advice)
+        }
         Ok(opened) => survey.take(opened.metadata.len()),
         Err(error) => survey.refuse(file, error.to_string(), "check that it is a file and its permissions"),
     }

@@ -17,6 +17,7 @@ mod maildir;
 mod mbox;
 mod outlet;
 mod place;
+mod pst;
 pub mod read;
 mod survey;
 mod tree;
@@ -36,6 +37,7 @@ pub use self::imap::ImapSource;
 pub use self::maildir::MaildirSource;
 pub use self::mbox::{MboxEntry, MboxReader, MboxSource};
 pub use self::outlet::{Closed, Inlet, Outlet, Parcel, outlet};
+pub use self::pst::PstSource;
 
 /// The largest message that is read, in bytes. Larger ones are listed as unreadable: parsing holds a message and its
 /// decoded parts in memory, and no provider in use accepts mail of this size (Gmail 25 MB, Microsoft 365 150 MB).

@@ -2,7 +2,7 @@
 //!
 //! An mbox is what begins with a `From ` line; a directory with `cur` or `new` is a Maildir, with its subfolders; any other
 //! directory is a tree of mails, each file read by the same rule; any other file is one mail, as it is or as Outlook's
-//! .msg. What was compressed with gzip, as list archives are, is read as what it holds.
+//! .msg; a PST is the mails in its folders. What was compressed with gzip, as list archives are, is read as what it holds.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,6 +13,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::holds::{self, Holds, SNIFFED};
 use super::mbox::MboxReader;
+use super::pst::PstMails;
 use super::tree::Tree;
 use super::{SourceError, place};
 
@@ -46,6 +47,7 @@ pub struct Mails {
     tree: Option<Tree>,
     files: VecDeque<PathBuf>,
     mbox: Option<OpenMbox>,
+    pst: Option<(PstMails, u64)>,
 }
 
 #[derive(Debug)]
@@ -83,7 +85,7 @@ pub fn open(path: &Path) -> Result<Mails, SourceError> {
         true => (Some(Tree::new(path.to_path_buf())), VecDeque::new()),
         false => (None, VecDeque::from([path.to_path_buf()])),
     };
-    Ok(Mails { tree, files, mbox: None })
+    Ok(Mails { tree, files, mbox: None, pst: None })
 }
 
 impl Mails {
@@ -105,7 +107,22 @@ impl Mails {
         })
     }
 
-    /// Opens a file: an mbox is left open, a single mail is returned.
+    /// The next mail of the PST that is open.
+    fn next_of_pst(&mut self) -> Option<Result<Mail, Unreadable>> {
+        let (mails, next_index) = self.pst.as_mut()?;
+        let Some(mail) = mails.next() else {
+            self.pst = None;
+            return None;
+        };
+        let (path, index) = (mails.path().to_path_buf(), *next_index);
+        *next_index += 1;
+        Some(match mail {
+            Ok((raw, notes)) => Ok(Mail { path, index, raw, notes }),
+            Err(reason) => Err(Unreadable { path, reason }),
+        })
+    }
+
+    /// Opens a file: an mbox or a PST is left open, a single mail is returned.
     fn start(&mut self, path: PathBuf) -> Option<Result<Mail, Unreadable>> {
         let failed = |error| format!("cannot be read: {error}");
         let mail = match holds::open(&path) {
@@ -113,6 +130,13 @@ impl Mails {
                 self.mbox = Some(OpenMbox { path, reader: MboxReader::new(Input::Plain(opened.file)), next_index: 0 });
                 return None;
             }
+            Ok(opened) if opened.holds.is_pst() => match PstMails::open(&path) {
+                Ok(mails) => {
+                    self.pst = Some((mails, 0));
+                    return None;
+                }
+                Err(fault) => Err(fault.to_string()),
+            },
             Ok(opened) if opened.holds.is_gzip() => match unpack(opened.file) {
                 Ok((Holds::Mbox, input)) => {
                     self.mbox = Some(OpenMbox { path, reader: MboxReader::new(input), next_index: 0 });
@@ -146,7 +170,7 @@ impl Iterator for Mails {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(mail) = self.next_of_mbox() {
+            if let Some(mail) = self.next_of_mbox().or_else(|| self.next_of_pst()) {
                 return Some(mail);
             }
             if let Some(path) = self.files.pop_front() {

@@ -94,7 +94,9 @@ impl PstFile {
         let version = u16::try_from(version).unwrap_or_default();
         // Where the roots of the trees and the cipher stand ([MS-PST] 2.2.2.6).
         let (width, node_tree, block_tree, cipher) = match version {
-            version if NARROW_VERSIONS.contains(&version) => (Width::Narrow, number(&header, 188, 4)?, number(&header, 196, 4)?, 461),
+            version if NARROW_VERSIONS.contains(&version) => {
+                (Width::Narrow, number(&header, 188, 4)?, number(&header, 196, 4)?, 461)
+            }
             version if WIDE_VERSIONS.contains(&version) => (Width::Wide, number(&header, 224, 8)?, number(&header, 240, 8)?, 513),
             _ => return Err(Fault::Foreign("it is an OST file of Outlook 2013 or later; export it to a PST in Outlook")),
         };
