@@ -22,6 +22,7 @@ mod imap;
 mod inspect;
 mod ledger;
 mod mbox;
+mod outlook;
 mod parsing;
 mod policy;
 mod reading;

@@ -6,6 +6,7 @@ pub(crate) mod project;
 pub(crate) mod shelf;
 
 pub(crate) mod dovecot;
+pub(crate) mod pst;
 pub(crate) mod scripted;
 
 pub(crate) mod slack;
