@@ -100,7 +100,7 @@ impl fmt::Display for DeliveryKey {
 }
 
 /// The destination's proof of a post: its own id, which is also what a reply names as its root (Slack's `ts`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Receipt {
     /// The destination's id of the post.
     pub id: String,

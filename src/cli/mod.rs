@@ -1,17 +1,22 @@
 //! The command tree: one file a command, each with its arguments, one function, and what it prints.
 
 mod approve;
+mod audit;
 mod backfill;
+mod batches;
 mod check;
 mod held;
 mod init;
 mod inspect;
 mod plan;
 mod progress;
+mod rebuild;
+mod reconcile;
 mod release;
 mod screen;
 mod session;
 mod status;
+mod undo;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,6 +58,11 @@ enum Command {
     Held(held::Args),
     Release(release::Args),
     Approve(approve::Args),
+    Batches(batches::Args),
+    Undo(undo::Args),
+    Reconcile(reconcile::Args),
+    Audit(audit::Args),
+    Rebuild(rebuild::Args),
     Inspect(inspect::Args),
 }
 
@@ -81,6 +91,11 @@ pub fn main() -> ExitCode {
         Command::Held(args) => held::run(args, &cli.common, &screen),
         Command::Release(args) => release::run(args, &cli.common, &screen),
         Command::Approve(args) => approve::run(args, &cli.common, &screen),
+        Command::Batches(args) => batches::run(args, &cli.common, &screen),
+        Command::Undo(args) => undo::run(args, &cli.common, &screen),
+        Command::Reconcile(args) => reconcile::run(args, &cli.common, &screen),
+        Command::Audit(args) => audit::run(args, &cli.common, &screen),
+        Command::Rebuild(args) => rebuild::run(args, &cli.common, &screen),
         Command::Inspect(args) => inspect::run(args, &cli.common, &screen),
     };
     match result {

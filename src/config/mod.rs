@@ -171,7 +171,7 @@ pub fn check(text: &str, file: &Path, secrets: Secrets) -> Result<Config, Config
 /// Reads the whole; `None` where something that it cannot do without was complained of.
 fn read(mut table: Table<'_>, file: PathBuf, secrets: Secrets) -> Option<Config> {
     let base = file.parent().unwrap_or(Path::new("/")).to_path_buf();
-    let setting = Setting { base: &base, secrets };
+    let setting = Setting { base: &base, secrets: secrets.of_sources() };
     let complaints = table.complaints;
     let state = table.text("state").map_or_else(|| Some(base.join(DEFAULT_STATE)), |given| setting.path(&given, &table));
 
@@ -185,7 +185,7 @@ fn read(mut table: Table<'_>, file: PathBuf, secrets: Secrets) -> Option<Config>
     let sources = named(&mut table, "source", "kind = \"mbox\" and path = \"mail/*.mbox\"");
     let sources: Vec<_> = sources.into_iter().filter_map(|table| source::source(table, unverified, &setting)).collect();
     let drafts = named(&mut table, "destination", "kind = \"archive\" and path = \"archive\"");
-    let setting = Setting { secrets: if secrets == Secrets::OfSources { Secrets::Skip } else { secrets }, ..setting };
+    let setting = Setting { secrets: secrets.of_destinations(), ..setting };
     let drafts: Vec<_> = drafts.into_iter().map(|table| destination::destination(table, organisation.as_ref(), &setting)).collect();
     let partners = named(&mut table, "partner", "domains = [\"acme.example\"]");
     let partners = party::partners(partners, &drafts, &mut claims);

@@ -177,8 +177,8 @@ pub trait Destination: Send + Sync {
     /// posted it (Slack: the file's id; empty for a text). Repeating it is harmless: what is gone already is `Ok`.
     async fn retract(&self, channel: &ChannelId, receipt: &Receipt, handle: &Handle) -> Result<(), Failure>;
 
-    /// Every post of ours in the thread of `root`, the root included, in order; empty where the root is gone. Never a list
-    /// out of an answer that was cut or refused.
+    /// Every post of ours that stands in the thread of `root`, in order: the root first, unless it is gone; empty where
+    /// nothing stands. Never a list out of an answer that was cut or refused.
     async fn thread(&self, channel: &ChannelId, root: &Receipt) -> Result<Vec<Standing>, Failure>;
 
     /// Makes all that was posted ready to be read (the archive writes its day files and pages). Called now and then and

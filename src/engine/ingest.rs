@@ -34,7 +34,7 @@ pub(super) async fn run(world: &Arc<World>, sources: &[Arc<dyn Source>]) -> anyh
     for source in sources {
         let (source, world) = (source.clone(), world.clone());
         let outlet = outlet_of(source.name().clone());
-        let known = Arc::new(KnownToLedger { world, source: source.name().clone() });
+        let known = Arc::new(KnownToLedger::new(world, source.name().clone()));
         scans.spawn(async move { (source.name().clone(), source.scan(known, outlet).await) });
     }
     drop(outlet_of);
@@ -176,9 +176,16 @@ fn count(world: &World, report: &mut IngestReport, understood: Vec<Understood>, 
 }
 
 /// What the ledger knows of one source.
-struct KnownToLedger {
+pub(super) struct KnownToLedger {
     world: Arc<World>,
     source: SourceName,
+}
+
+impl KnownToLedger {
+    /// What the ledger knows of this source.
+    pub(super) fn new(world: Arc<World>, source: SourceName) -> Self {
+        Self { world, source }
+    }
 }
 
 impl Known for KnownToLedger {

@@ -7,10 +7,13 @@ mod ingest;
 mod lane;
 pub mod plan;
 mod prepared;
+mod reach;
+pub mod reconcile;
 mod reconsider;
 mod reroute;
 mod stop;
 mod understand;
+pub mod undo;
 mod watch;
 
 use std::collections::BTreeMap;

@@ -11,6 +11,10 @@ pub enum Stage {
     Deliver,
     /// Making what was posted ready to be read.
     Publish,
+    /// Deleting posts.
+    Undo,
+    /// Comparing the ledger with the world.
+    Compare,
 }
 
 /// Someone who watches. Every method may be called from any thread, and returns at once.

@@ -306,8 +306,12 @@ pub(super) fn free_name(state: &Path, stem: &str, at: DateTime<Utc>, ending: &st
     paths.find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| state.join(stem))
 }
 
+/// Whether a disk has no more room.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}
+
 pub(super) fn storage(path: &Path, error: &io::Error) -> LedgerError {
-    let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge);
-    let advice = if is_full { "; make space on that disk, then run again: nothing is lost" } else { "" };
+    let advice = if is_full(error) { "; make space on that disk, then run again: nothing is lost" } else { "" };
     LedgerError::Storage(format!("{}: {error}{advice}", path.display()))
 }

@@ -67,7 +67,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When the ledger cannot be read or written.
-    pub fn begin(&self, command: &str) -> Result<BatchId, LedgerError> {
+    pub fn begin(&self, command: &str, user: &str) -> Result<BatchId, LedgerError> {
         let mut last = 0;
         walk(self.store(), table::BATCH, |key, _| {
             last = keys::batch_of(key).map_or(last, |batch| batch.0);
@@ -76,7 +76,7 @@ impl Ledger {
         let batch = BatchId(last + 1);
         self.set_batch(batch);
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        self.change(vec![Change::Began { command: command.to_owned(), version }])?;
+        self.change(vec![Change::Began { command: command.to_owned(), version, user: user.to_owned() }])?;
         Ok(batch)
     }
 

@@ -26,6 +26,8 @@ pub enum Change {
         command: String,
         /// The version of the program.
         version: String,
+        /// The user who ran it.
+        user: String,
     },
     /// The run came to its end.
     Ended {},

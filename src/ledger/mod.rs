@@ -24,6 +24,7 @@ mod store;
 mod sums;
 mod threads;
 mod undo;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -88,6 +89,9 @@ pub enum LedgerError {
     /// A record is missing or cannot be read.
     #[error("the ledger is damaged: {0}; `mailferry rebuild` makes it anew from the audit trail")]
     Damaged(String),
+    /// The audit trail is not as it was written: the sentence what is wrong, and what to do.
+    #[error("{0}")]
+    BrokenTrail(String),
     /// An event that cannot happen in the state of its delivery.
     #[error(transparent)]
     Illegal(#[from] IllegalEvent),
@@ -120,7 +124,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError::InUse`] when another process has it; [`LedgerError::Unopenable`] or [`LedgerError::Newer`] when it
-    /// cannot be read; [`LedgerError::Damaged`] when the trail was changed.
+    /// cannot be read; [`LedgerError::BrokenTrail`] when the trail was changed.
     pub fn open(state: &Path, holder: &str, clock: fn() -> DateTime<Utc>) -> Result<Self, LedgerError> {
         Self::open_on(Disk::default(), state, holder, clock)
     }

@@ -86,8 +86,8 @@ impl Ledger {
     /// Makes the index anew from the trail. What was there before is put aside, never deleted.
     ///
     /// # Errors
-    /// [`LedgerError::InUse`] when another process has the state; [`LedgerError::Damaged`] when the trail is missing or
-    /// broken: then nothing changes.
+    /// [`LedgerError::InUse`] when another process has the state; [`LedgerError::BrokenTrail`] when the trail is missing
+    /// or broken: then nothing changes.
     pub fn rebuild(state: &Path, holder: &str, clock: fn() -> DateTime<Utc>) -> Result<Rebuilt, LedgerError> {
         let lock = StateLock::take(state, holder, clock())?;
         let proof = verify(state, |_| Ok(()))?;
@@ -96,7 +96,7 @@ impl Ledger {
         }
         if proof.entries == 0 {
             let why = format!("{} has no entries, so there is nothing to make the ledger from", path_in(state).display());
-            return Err(LedgerError::Damaged(why));
+            return Err(LedgerError::BrokenTrail(why));
         }
         let (index, disk) = (index_dir(state), Disk::default());
         let aside = index.exists().then(|| free_name(state, "ledger", clock(), ""));

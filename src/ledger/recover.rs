@@ -26,7 +26,7 @@ pub(super) enum Standing {
 /// Brings an index up to date.
 ///
 /// # Errors
-/// [`LedgerError::Damaged`] when the trail was changed in its midst; then the index shows what stands before.
+/// [`LedgerError::BrokenTrail`] when the trail was changed; then the index shows what stands before.
 pub(super) fn catch_up(store: &dyn Store, state: &Path) -> Result<Standing, LedgerError> {
     let shown: Option<Head> = store.get(table::HEAD)?.map(|bytes| decode(&bytes)).transpose()?;
     let head = shown.unwrap_or_else(Head::origin);
@@ -51,7 +51,7 @@ pub(super) fn catch_up(store: &dyn Store, state: &Path) -> Result<Standing, Ledg
 /// The error of a trail that was changed.
 pub(super) fn broken(state: &Path, found: &BrokenEntry) -> LedgerError {
     let path = path_in(state);
-    LedgerError::Damaged(format!(
+    LedgerError::BrokenTrail(format!(
         "the audit trail {} is broken at entry {}: {}; restore the file from a backup",
         path.display(),
         found.entry,
@@ -84,7 +84,8 @@ impl<'a> Replay<'a> {
             let entry = match reader.next()? {
                 Ok(entry) => entry,
                 Err(_) if self.rows > 0 => {
-                    return Err(LedgerError::Damaged(format!("{} rows of the trail's first entry are missing", self.rows)));
+                    let why = format!("{} rows of the ledger are missing in the audit trail, which begins with them", self.rows);
+                    return Err(LedgerError::BrokenTrail(format!("{why}; restore the file from a backup")));
                 }
                 Err(ending) => {
                     self.show(reader)?;

@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use super::LedgerError;
+use super::audit::{is_full, storage};
 use super::store::{Page, Store, Writes};
 use crate::disk::{Disk, Effect};
 
@@ -30,18 +31,21 @@ pub(super) struct SledStore {
 impl SledStore {
     /// Opens the index in a directory, or makes it.
     pub(super) fn open(disk: Disk, dir: &Path) -> Result<Self, LedgerError> {
-        let unopenable = |why: String| LedgerError::Unopenable { dir: dir.to_path_buf(), why };
         let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
-        let db = guarded(|| config.open()).map_err(unopenable)?;
+        let db = guarded(|| config.open()).map_err(|trouble| match trouble {
+            Trouble::Disk(full) if is_full(&full) => storage(dir, &full),
+            Trouble::Disk(error) => LedgerError::Unopenable { dir: dir.to_path_buf(), why: error.to_string() },
+            Trouble::Damage(why) => LedgerError::Unopenable { dir: dir.to_path_buf(), why },
+        })?;
         let path = dir.join("db");
-        let data = File::open(&path).map_err(|error| unopenable(error.to_string()))?;
+        let data = File::open(&path).map_err(|error| storage(&path, &error))?;
         Ok(Self { db, data, path, disk })
     }
 }
 
 impl Store for SledStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-        Ok(guarded(|| self.db.get(key)).map_err(damaged)?.map(|value| value.to_vec()))
+        Ok(guarded(|| self.db.get(key))?.map(|value| value.to_vec()))
     }
 
     fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Page, LedgerError> {
@@ -60,7 +64,7 @@ impl Store for SledStore {
             }
             sled::Result::Ok(page)
         };
-        guarded(read).map_err(damaged)
+        Ok(guarded(read)?)
     }
 
     fn apply(&self, writes: Writes) -> Result<(), LedgerError> {
@@ -71,25 +75,39 @@ impl Store for SledStore {
                 None => batch.remove(key),
             }
         }
-        guarded(|| self.db.apply_batch(batch)).map_err(damaged)
+        Ok(guarded(|| self.db.apply_batch(batch))?)
     }
 
     fn settle(&self) -> Result<(), LedgerError> {
-        guarded(|| self.db.flush()).map_err(damaged)?;
+        guarded(|| self.db.flush())?;
         let synced = self.disk.effect(Effect::Sync(&self.path), || self.data.sync_data());
-        synced.map_err(|error| LedgerError::Storage(error.to_string()))
+        synced.map_err(|error| storage(&self.path, &error))
     }
 }
 
-/// Calls sled. An error, or a panic, is a sentence.
-fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, String> {
+/// Why sled did not do what it was asked.
+enum Trouble {
+    /// The system said no.
+    Disk(std::io::Error),
+    /// Its files are not what it wrote.
+    Damage(String),
+}
+
+impl From<Trouble> for LedgerError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Disk(error) => storage(Path::new("its index"), &error),
+            Trouble::Damage(why) => Self::Damaged(why),
+        }
+    }
+}
+
+/// Calls sled. A panic is an error of its own.
+fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, Trouble> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("its files are damaged".to_owned()),
+        Ok(Err(sled::Error::Io(error))) => Err(Trouble::Disk(error)),
+        Ok(Err(error)) => Err(Trouble::Damage(error.to_string())),
+        Err(_) => Err(Trouble::Damage("the files of its index are not what was written".to_owned())),
     }
-}
-
-fn damaged(why: String) -> LedgerError {
-    LedgerError::Storage(why)
 }

@@ -27,6 +27,7 @@ mod parsing;
 mod policy;
 mod reading;
 mod slack;
+mod steps;
 mod support;
 mod threads;
 mod tidy;

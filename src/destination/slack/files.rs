@@ -54,7 +54,15 @@ pub(super) async fn share(
     let files = json!([{"id": handle.as_str(), "title": shown_name(name)}]).to_string();
     let mut fields = vec![("files", files.as_str()), ("channel_id", channel.as_str())];
     fields.extend(root.map(|root| ("thread_ts", root.id.as_str())));
-    let completed = api.call::<Completed>(Method::FilesCompleteUploadExternal, &fields).await?.body;
+    let completed = match api.call::<Completed>(Method::FilesCompleteUploadExternal, &fields).await {
+        Ok(completed) => completed.body,
+        // An upload is completed once: one that was completed before is refused like one that never was. If it stands, it is done.
+        Err(trouble) if is_gone(&trouble) => {
+            let stands = shared(api, channel, handle, settle).await.ok().flatten();
+            return stands.ok_or_else(|| trouble.into());
+        }
+        Err(trouble) => return Err(trouble.into()),
+    };
     if let Some(receipt) = completed.files.iter().find_map(|file| share_in(file, channel)) {
         return Ok(receipt);
     }
@@ -85,6 +93,20 @@ pub(super) async fn shared(api: &Api, channel: &ChannelId, handle: &Handle, sett
         waited += pause;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Deletes a file, which takes it out of every channel. One that is gone already is fine.
+pub(super) async fn delete(api: &Api, handle: &Handle) -> Result<(), Trouble> {
+    match api.call::<Value>(Method::FilesDelete, &[("file", handle.as_str())]).await {
+        Ok(_) => Ok(()),
+        Err(trouble) if is_gone(&trouble) => Ok(()),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// Whether an error says that there is no such file any more.
+pub(super) fn is_gone(trouble: &Trouble) -> bool {
+    matches!(trouble.error(), Some("file_not_found" | "file_deleted"))
 }
 
 /// The message that shares a file in a channel: `shares.{public,private}.<channel>[].ts`. Without a `ts` the file's own id

@@ -11,7 +11,7 @@ use super::text::{escaped, literal};
 use crate::destination::post::{Heading, Post};
 
 /// The `event_type` of our posts.
-pub(super) const EVENT_TYPE: &str = "mailferry_message";
+const EVENT_TYPE: &str = "mailferry_message";
 /// Slack cuts a longer `text`, with `"ok": true` and a warning.
 pub(super) const TEXT_MAX_CHARS: usize = 40_000;
 /// The longest text of one element.
@@ -44,6 +44,13 @@ impl Message {
             metadata: metadata.to_string(),
         }
     }
+}
+
+/// The delivery key that a message carries, where it is one of ours.
+pub(super) fn key_of(message: &Value) -> Option<&str> {
+    let metadata = message.get("metadata")?;
+    let is_ours = metadata.get("event_type").and_then(Value::as_str) == Some(EVENT_TYPE);
+    metadata.get("event_payload")?.get("key")?.as_str().filter(|_| is_ours)
 }
 
 /// The lines and the blocks above the first piece.
@@ -159,6 +166,15 @@ mod tests {
         let metadata: Value = serde_json::from_str(&message("x", 1, 1).metadata).unwrap();
         let key = post(heading(), "x", 1, 1).key.to_string();
         assert_eq!(metadata, json!({"event_type": "mailferry_message", "event_payload": {"key": key}}));
+    }
+
+    #[test]
+    fn a_post_is_known_by_type_and_key() {
+        let message = |kind: &str, key: &str| json!({"ts": "1.2", "metadata": {"event_type": kind, "event_payload": {"key": key}}});
+        assert_eq!(key_of(&message(EVENT_TYPE, "abc")), Some("abc"));
+        assert_eq!(key_of(&message("other_app", "abc")), None);
+        assert_eq!(key_of(&json!({"ts": "1.2", "metadata": {"event_type": EVENT_TYPE}})), None);
+        assert_eq!(key_of(&json!({"ts": "1.2"})), None);
     }
 
     /// All `(type, text)` pairs of some blocks.

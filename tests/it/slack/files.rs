@@ -128,8 +128,9 @@ async fn an_upload_is_completed_once() {
     let (slack, destination, channel) = opened().await;
     let post = file("plan.pdf", b"x");
     let handle = destination.prepare(&post).await.unwrap();
-    destination.post(&channel, None, &post, &handle).await.unwrap();
-    let outcome = destination.post(&channel, None, &post, &handle).await;
-    assert!(matches!(outcome, Err(Failure::Refused(_))), "{outcome:?}");
+    let receipt = destination.post(&channel, None, &post, &handle).await.unwrap();
+    assert_eq!(destination.post(&channel, None, &post, &handle).await, Ok(receipt), "what stands is done");
     assert_eq!(slack.world().channel("ext-acme").messages.len(), 1);
+    let outcome = destination.post(&channel, None, &post, &Handle::new("F404")).await;
+    assert!(matches!(outcome, Err(Failure::Refused(_))), "{outcome:?}");
 }

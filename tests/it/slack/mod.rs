@@ -6,6 +6,8 @@ mod fake;
 mod files;
 mod lookup;
 mod posts;
+mod standing;
+mod storm;
 mod wire;
 
 use std::time::Duration;
@@ -13,7 +15,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use mailferry::delivery::{Attempt, ChannelId, ChannelName, DeliveryKey, DestinationName, Handle, Part, Receipt};
 use mailferry::destination::post::{Content, DatedBy, Heading};
-use mailferry::destination::{ChannelSpec, Destination, Failure, Post, SlackDestination, Visibility};
+use mailferry::destination::{ChannelSpec, Destination, Failure, Post, Regard, SlackDestination, Standing, Visibility};
 use mailferry::mail::{Address, Correspondent, Digest, MessageKey};
 
 use crate::support::slack::FakeSlack;

@@ -10,3 +10,4 @@ pub(crate) mod pst;
 pub(crate) mod scripted;
 
 pub(crate) mod slack;
+pub(crate) mod steps;
