@@ -2,12 +2,14 @@
 //!
 //! The first post of a message carries its heading (author, people, date, subject) and the first piece of its text;
 //! further pieces follow, numbered; then each file. A file that is not carried (too large, a type that runs, empty where
-//! the destination refuses that) is a *stub*: a line at the end of the text that names file, size, digest and reason.
+//! the destination refuses that, kept elsewhere) is a *stub*: a line at the end of the text that names file, size, digest
+//! and reason. What is no content, such as a signature or a tracking pixel, is no part of a post.
 
 use chrono::{DateTime, FixedOffset, Utc};
 
 use super::{EmptyFiles, Limits};
 use crate::delivery::{DeliveryKey, Part};
+use crate::mail::attachment::{Fate, Named};
 use crate::mail::text::Reading;
 use crate::mail::{Attachment, Correspondent, Digest, Message};
 
@@ -131,8 +133,14 @@ pub fn outline(letter: &Letter<'_>, limits: &Limits) -> Outline {
     let heading = heading(letter);
     let (mut files, mut stubs) = (Vec::new(), Vec::new());
     for (index, attachment) in (0_u32..).zip(&letter.message.attachments) {
+        let by_itself = match &attachment.fate {
+            Fate::LeftOut(_) => continue,
+            Fate::Named(named @ Named::Elsewhere(_)) => Some(named.to_string()),
+            // Whether an empty file can be carried is for the channel to say.
+            Fate::Named(Named::Empty) | Fate::Carried => None,
+        };
         let by_policy = letter.stubs.iter().find(|(stubbed, _)| *stubbed == index).map(|(_, reason)| reason.clone());
-        match by_policy.or_else(|| by_limits(attachment, limits)) {
+        match by_policy.or(by_itself).or_else(|| by_limits(attachment, limits)) {
             Some(reason) => stubs.push(stub(attachment, &reason)),
             None => files.push(index),
         }

@@ -5,7 +5,7 @@ use crate::delivery::Part;
 use crate::destination::Limits;
 use crate::destination::post::{Letter, Outline, Post, outline};
 use crate::ledger::{Crossing, Delivery};
-use crate::mail::{self, Message, attachment, text};
+use crate::mail::{self, Message, attachment};
 use crate::policy::UnverifiedSenders;
 use crate::policy::gate::{Carriage, Case, Origin, Verdict, carriage, judge};
 use crate::position::SourceName;
@@ -75,7 +75,7 @@ pub(super) fn outline_of(
     dated_by: crate::destination::post::DatedBy,
     limits: &Limits,
 ) -> Outline {
-    let reading = text::read_under(&message.subject, &message.body);
+    let reading = message.reading();
     let mut stubs = Vec::new();
     for (index, listed) in (0_u32..).zip(&message.attachments) {
         let bytes = attachment::bytes(raw, listed).unwrap_or_default();

@@ -5,10 +5,14 @@
 pub mod address;
 pub mod attachment;
 pub mod authentication;
+mod calendar;
 pub mod id;
 mod identity;
 pub mod outlook;
 mod parse;
+mod picture;
+mod reading;
+pub mod shared;
 mod subject;
 pub mod text;
 pub mod thread;
@@ -16,7 +20,7 @@ pub mod thread;
 use chrono::{DateTime, FixedOffset};
 
 pub use self::address::{Address, Correspondent};
-pub use self::attachment::Attachment;
+pub use self::attachment::{Attachment, Parts};
 pub use self::authentication::AuthenticationResults;
 pub use self::id::{Digest, MessageId, MessageKey, ThreadId};
 pub use self::parse::parse;
@@ -57,6 +61,10 @@ pub struct Message {
     pub body: Body,
     /// Every leaf part with Content-Disposition attachment, or a file name, or a main type other than text, in order.
     pub attachments: Vec<Attachment>,
+    /// Invitations and other events of its calendars, as text that people read.
+    pub invitations: Vec<String>,
+    /// The leaf parts by what becomes of them.
+    pub parts: Parts,
     /// The Authentication-Results headers (RFC 8601), topmost first.
     pub authentication: Vec<AuthenticationResults>,
     /// What was odd, each a sentence for people, such as `charset guessed: windows-1252`.

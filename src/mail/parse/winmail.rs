@@ -67,7 +67,6 @@ fn headers_of_message(root: &Part<'_>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::mail::{attachment, parse};
 
     /// A container with one file, `a.txt`, and the text `Hello`.
