@@ -48,7 +48,7 @@ pub enum Fate {
 pub enum Named {
     /// It has no bytes.
     Empty,
-    /// It is kept at this address (RFC 2017).
+    /// It is kept at this address (RFC 2017); an empty one where the message does not say it so.
     Elsewhere(String),
 }
 
@@ -71,6 +71,7 @@ impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("it is empty"),
+            Self::Elsewhere(url) if url.is_empty() => f.write_str("it is kept elsewhere"),
             Self::Elsewhere(url) => write!(f, "it is kept at {url}"),
         }
     }

@@ -1,6 +1,5 @@
 //! A message as it is read: its text, with its invitations before it and its pictures named where they stand.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
@@ -22,7 +21,7 @@ impl Message {
     /// content named at its place.
     pub fn reading(&self) -> Reading {
         let body = Body {
-            plain: self.body.plain.as_deref().map(|plain| self.with_pictures(plain, &PICTURE_MARK, |name| name)),
+            plain: self.body.plain.as_deref().map(|plain| self.with_pictures(plain, &PICTURE_MARK, str::to_owned)),
             html: self.body.html.as_deref().map(|html| self.with_pictures(html, &PICTURE_TAG, escaped)),
         };
         let mut reading = text::read_under(&self.subject, &body);
@@ -34,10 +33,10 @@ impl Message {
         reading
     }
 
-    fn with_pictures(&self, text: &str, pattern: &Regex, written: impl Fn(String) -> String) -> String {
+    fn with_pictures(&self, text: &str, pattern: &Regex, written: impl Fn(&str) -> String) -> String {
         let picture = |id: &str| {
             let file = self.attachments.iter().find(|file| file.content_id.as_deref() == Some(id))?;
-            Some(if matches!(file.fate, Fate::LeftOut(_)) { String::new() } else { written(shown(file)) })
+            Some(if matches!(file.fate, Fate::LeftOut(_)) { String::new() } else { written(&shown(file)) })
         };
         let named = |found: &Captures<'_>| {
             let whole = found.get(0).map_or("", |whole| whole.as_str());
@@ -45,7 +44,7 @@ impl Message {
         };
         match self.attachments.iter().any(|file| file.content_id.is_some()) {
             true => pattern.replace_all(text, named).into_owned(),
-            false => Cow::Borrowed(text).into_owned(),
+            false => text.to_owned(),
         }
     }
 }
@@ -54,7 +53,7 @@ fn shown(file: &Attachment) -> String {
     format!("[Picture: {}]", file.name.as_deref().unwrap_or("without a name"))
 }
 
-fn escaped(text: String) -> String {
+fn escaped(text: &str) -> String {
     let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     format!("<span>{escaped}</span>")
 }

@@ -83,6 +83,32 @@ fn the_folders_of_a_data_file_are_mailboxes_and_what_was_thrown_away_stays_there
 }
 
 #[test]
+fn a_large_folder_and_a_message_to_many_are_read_whole() {
+    let mut to_many = letter("to many");
+    to_many.recipients = (0..700)
+        .map(|number| {
+            vec![number_of(1), text(0x3001, &format!("Person {number}")), text(0x39FE, &format!("{number}@acme.example"))]
+        })
+        .collect();
+    for width in [Width::Wide, Width::Narrow] {
+        let letters: Vec<Letter> = (0..3_000).map(|number| letter(&format!("{number}"))).chain([to_many.clone()]).collect();
+        let shelf = Shelf::default();
+        shelf.put("mail/a.pst", data_file(width, vec![folder("Inbox", letters)]));
+        let run = shelf.run(&source(&shelf));
+        let lines = lines(&run.sent);
+        assert_eq!(lines.len(), 3_001, "{width:?}");
+        assert_eq!((lines[0].as_str(), lines[2_999].as_str()), ("mail/a.pst/Inbox 0", "mail/a.pst/Inbox 2999"));
+        let last = mail::parse(&run.messages().last().unwrap().raw);
+        let addresses: Vec<_> = last.to.iter().map(|person| person.address.as_str().to_owned()).collect();
+        assert_eq!(addresses, (0..700).map(|number| format!("{number}@acme.example")).collect::<Vec<_>>(), "{width:?}");
+    }
+}
+
+fn number_of(kind: u32) -> crate::support::pst::Property {
+    number(0x0C15, kind)
+}
+
+#[test]
 fn a_run_that_was_cut_goes_on_where_it_was() {
     let whole = data_file(Width::Wide, mailbox());
     for items in [1, 2, 3, 20, 36] {
@@ -110,12 +136,7 @@ fn a_message_comes_with_its_recipients_its_files_and_the_messages_in_it() {
         let shelf = Shelf::default();
         shelf.put("mail/a.pst", data_file(width, vec![folder("Inbox", vec![outer.clone()])]));
         let run = shelf.run(&source(&shelf));
-        let Some(found) = run.sent.iter().find_map(|scanned| match scanned {
-            Scanned::Message(found) => Some(found),
-            _ => None,
-        }) else {
-            panic!("{width:?}: {:?}", run.sent)
-        };
+        let found = run.messages().next().unwrap();
         assert_eq!(found.notes, [""; 0]);
         let message = mail::parse(&found.raw);
         let addresses = |people: &[mail::Correspondent]| people.iter().map(|one| one.address.to_string()).collect::<Vec<_>>();

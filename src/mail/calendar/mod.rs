@@ -7,8 +7,6 @@ mod rule;
 mod time;
 mod zone;
 
-use std::fmt::Write as _;
-
 use self::content::{Component, read_components};
 use self::event::Event;
 use self::zone::Zones;
@@ -44,8 +42,7 @@ pub(in crate::mail) fn text(calendar: &str) -> Option<String> {
 fn write_event(event: &Event, method: &str, out: &mut String) {
     let mut line = |label: &str, text: &str| {
         if !text.is_empty() {
-            // Writing to a string cannot fail.
-            let _ = writeln!(out, "{label}: {}", clean::line(text, 2_000));
+            out.push_str(&format!("{label}: {}\n", clean::line(text, 2_000)));
         }
     };
     line(kind(event, method), if event.summary.is_empty() { "(no subject)" } else { &event.summary });

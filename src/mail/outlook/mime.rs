@@ -20,7 +20,7 @@ pub(super) struct Entity {
 
 impl Entity {
     /// A leaf of this type, in base64.
-    pub(super) fn leaf(content_type: String, bytes: &[u8]) -> Self {
+    pub(super) fn leaf(content_type: &str, bytes: &[u8]) -> Self {
         let mut body = Vec::with_capacity(bytes.len() / 3 * 4 + bytes.len() / 28);
         for chunk in bytes.chunks(LINE_BYTES / 4 * 3) {
             body.extend_from_slice(STANDARD.encode(chunk).as_bytes());
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_same_parts_have_the_same_boundary() {
-        let parts = || vec![Entity::leaf("text/plain".into(), b"a"), Entity::leaf("text/plain".into(), b"b")];
+        let parts = || vec![Entity::leaf("text/plain", b"a"), Entity::leaf("text/plain", b"b")];
         assert_eq!(Entity::multipart("mixed", parts()), Entity::multipart("mixed", parts()));
         let other = [parts(), parts()].concat();
         assert_ne!(Entity::multipart("mixed", parts()).headers, Entity::multipart("mixed", other).headers);

@@ -51,7 +51,7 @@ pub(super) fn parts(item: &Item, text: Text, depth: usize, notes: &mut Vec<Strin
         parts.extend(attachment(attached, depth, notes));
     }
     if parts.is_empty() {
-        parts.push(Entity::leaf("text/plain; charset=utf-8".into(), b""));
+        parts.push(Entity::leaf("text/plain; charset=utf-8", b""));
     }
     parts
 }
@@ -59,10 +59,10 @@ pub(super) fn parts(item: &Item, text: Text, depth: usize, notes: &mut Vec<Strin
 fn texts(item: &Item, notes: &mut Vec<String>) -> Option<Entity> {
     let texts = body::texts(&item.properties);
     notes.extend(texts.note);
-    let plain = texts.plain.map(|plain| Entity::leaf("text/plain; charset=utf-8".into(), plain.as_bytes()));
+    let plain = texts.plain.map(|plain| Entity::leaf("text/plain; charset=utf-8", plain.as_bytes()));
     let html = texts.html.map(|Html { bytes, charset }| {
         let charset = charset.map(|charset| format!("; charset={charset}")).unwrap_or_default();
-        Entity::leaf(format!("text/html{charset}"), &bytes)
+        Entity::leaf(&format!("text/html{charset}"), &bytes)
     });
     let forms: Vec<Entity> = plain.into_iter().chain(html).collect();
     (!forms.is_empty()).then(|| Entity::multipart("alternative", forms))
@@ -75,7 +75,7 @@ fn attachment(attached: &Attached, depth: usize, notes: &mut Vec<String>) -> Opt
     let entity = match &attached.content {
         Content::File(bytes) => {
             let tag = properties.text(id::ATTACH_MIME_TAG).filter(|tag| is_media_type(tag));
-            Entity::leaf(tag.unwrap_or_else(|| "application/octet-stream".into()), bytes)
+            Entity::leaf(tag.as_deref().unwrap_or("application/octet-stream"), bytes)
         }
         Content::Message(_) if depth + 1 >= MAX_DEPTH => {
             notes.push("messages within messages deeper than the bound are left out".into());

@@ -14,7 +14,9 @@ const MAX_DEPTH: usize = 3;
 const MAX_CALENDARS: usize = 3;
 /// A picture of a tracker has one pixel, or a line of them; of a rule between paragraphs as well.
 const TRACKER_PIXELS: u32 = 2;
-/// The icons of a signature, such as those of networks: pixels from top to bottom, and bytes.
+/// The icons of a signature, such as those of networks: pixels from side to side and from top to bottom, and bytes. A line
+/// of a text that was photographed is as low, and wider.
+const ICON_WIDTH: u32 = 96;
 const ICON_HEIGHT: u32 = 48;
 const ICON_BYTES: u64 = 10_000;
 /// A logo that stands in a message more than once, as the signature of each message in its history brings it along.
@@ -28,7 +30,7 @@ pub(super) fn attachments(root: &Part<'_>, html: Option<&str>, notes: &mut Notes
 
 fn attachments_at(root: &Part<'_>, html: Option<&str>, depth: usize, notes: &mut Notes) -> Vec<(Attachment, Digest)> {
     let leaves = root.leaves().into_iter().filter(|leaf| leaf.is_attachment());
-    let mut files: Vec<(Attachment, Digest, Option<Size>)> = leaves
+    let mut files: Vec<Looked> = leaves
         .map(|leaf| {
             let bytes = leaf.decoded(notes);
             let content_id = content_id(leaf);
@@ -46,12 +48,22 @@ fn attachments_at(root: &Part<'_>, html: Option<&str>, depth: usize, notes: &mut
                 fate: fate(leaf, &bytes),
                 contents,
             };
-            let size = if leaf.main_type() == "image" { picture::size(&bytes) } else { None };
-            (file, identity::file(&bytes, sha256), size)
+            let picture = if leaf.main_type() == "image" { picture::size(&bytes) } else { None };
+            Looked { file, copy: identity::file(&bytes, sha256), picture, is_referred_to }
         })
         .collect();
     leave_out_furniture(&mut files);
-    files.into_iter().map(|(file, digest, _)| (file, digest)).collect()
+    files.into_iter().map(|looked| (looked.file, looked.copy)).collect()
+}
+
+/// An attachment, and what its bytes and the text say of it.
+struct Looked {
+    file: Attachment,
+    /// The digest by which copies of it are known.
+    copy: Digest,
+    /// The size of a picture.
+    picture: Option<Size>,
+    is_referred_to: bool,
 }
 
 /// The files of a message within the message.
@@ -104,18 +116,19 @@ fn fate(leaf: &Part<'_>, bytes: &[u8]) -> Fate {
     }
 }
 
-/// Leaves out what is no content by how it looks and how often it is there.
-fn leave_out_furniture(files: &mut [(Attachment, Digest, Option<Size>)]) {
-    let seen: Vec<(Digest, Option<String>)> = files.iter().map(|(file, ..)| (file.sha256, file.name.clone())).collect();
-    for (index, (file, _, size)) in files.iter_mut().enumerate() {
+/// Leaves out what is no content by how it looks and how often it is there. A small picture that the text does not show
+/// stands for itself.
+fn leave_out_furniture(files: &mut [Looked]) {
+    let seen: Vec<(Digest, Option<String>)> = files.iter().map(|looked| (looked.file.sha256, looked.file.name.clone())).collect();
+    for (index, Looked { file, picture, is_referred_to, .. }) in files.iter_mut().enumerate() {
         if file.fate != Fate::Carried {
             continue;
         }
         let copies = seen.iter().filter(|(digest, _)| *digest == file.sha256).count();
         let is_same_again = seen.iter().take(index).any(|(digest, name)| *digest == file.sha256 && *name == file.name);
-        let left_out = match *size {
+        let left_out = match *picture {
             Some(size) if size.width <= TRACKER_PIXELS || size.height <= TRACKER_PIXELS => Some(LeftOut::TrackingPixel),
-            Some(size) if file.inline && is_furniture(size, file.size, copies) => Some(LeftOut::Logo),
+            Some(size) if *is_referred_to && is_furniture(size, file.size, copies) => Some(LeftOut::Logo),
             _ if is_same_again => Some(LeftOut::SameAgain),
             _ => None,
         };
@@ -126,7 +139,7 @@ fn leave_out_furniture(files: &mut [(Attachment, Digest, Option<Size>)]) {
 }
 
 fn is_furniture(size: Size, bytes: u64, copies: usize) -> bool {
-    let is_icon = size.height <= ICON_HEIGHT && bytes <= ICON_BYTES;
+    let is_icon = size.width <= ICON_WIDTH && size.height <= ICON_HEIGHT && bytes <= ICON_BYTES;
     is_icon || copies > 1 && size.height <= LOGO_HEIGHT && bytes <= LOGO_BYTES
 }
 
@@ -185,12 +198,12 @@ mod tests {
         parse(mixed(parts).as_bytes()).attachments
     }
 
-    /// A picture of this size that the text refers to.
+    /// A picture of this size; the text refers to it by its name.
     fn picture(name: &str, width: u8, height: u8) -> String {
         use base64::Engine as _;
         let gif = [b"GIF89a".as_slice(), &[width, 0, height, 0]].concat();
         let gif = base64::engine::general_purpose::STANDARD.encode(gif);
-        format!("Content-Type: image/gif; name={name}\nContent-Disposition: inline\nContent-Transfer-Encoding: base64\n\n{gif}")
+        format!("Content-Type: image/gif; name={name}\nContent-ID: <{name}>\nContent-Transfer-Encoding: base64\n\n{gif}")
     }
 
     #[test]
@@ -220,11 +233,14 @@ mod tests {
     fn what_is_no_content_is_left_out_and_listed() {
         let fates = |parts: &[&str]| files(parts).into_iter().map(|file| file.fate).collect::<Vec<_>>();
         let logo = |name: &str| picture(name, 200, 150);
+        let html = "Content-Type: text/html\n\n<img src=cid:p.gif><img src=cid:icon.gif><img src=cid:image001.gif><img src=cid:image002.gif>";
         assert_eq!(fates(&[&picture("p.gif", 1, 1)]), [Fate::LeftOut(LeftOut::TrackingPixel)]);
-        assert_eq!(fates(&[&picture("icon.gif", 24, 24)]), [Fate::LeftOut(LeftOut::Logo)]);
-        assert_eq!(fates(&[&logo("chart.gif")]), [Fate::Carried]);
+        assert_eq!(fates(&[html, &picture("icon.gif", 24, 24)]), [Fate::LeftOut(LeftOut::Logo)]);
+        assert_eq!(fates(&[html, &picture("icon.gif", 240, 24)]), [Fate::Carried]);
+        assert_eq!(fates(&[&picture("icon.gif", 24, 24)]), [Fate::Carried], "nothing shows it but itself");
+        assert_eq!(fates(&[html, &logo("image001.gif")]), [Fate::Carried]);
         assert_eq!(
-            fates(&[&logo("image001.gif"), &logo("image002.gif")]),
+            fates(&[html, &logo("image001.gif"), &logo("image002.gif")]),
             [Fate::LeftOut(LeftOut::Logo), Fate::LeftOut(LeftOut::Logo)]
         );
         let file = "Content-Type: application/pdf; name=a.pdf\n\n%PDF";

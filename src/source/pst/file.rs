@@ -258,9 +258,9 @@ impl PstFile {
     fn read(&mut self, offset: u64, length: usize) -> Result<Vec<u8>, Fault> {
         let mut bytes = vec![0; length];
         self.file.seek(SeekFrom::Start(offset))?;
-        self.file.read_exact(&mut bytes).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => Fault::Damaged("it ends early"),
-            _ => Fault::System(error),
+        self.file.read_exact(&mut bytes).map_err(|error| match error.kind() == io::ErrorKind::UnexpectedEof {
+            true => Fault::Damaged("it ends early"),
+            false => Fault::System(error),
         })?;
         Ok(bytes)
     }

@@ -61,6 +61,50 @@ pub(crate) fn data_file(width: Width, folders: Vec<Folder>) -> Vec<u8> {
 /// Where the data of a node and its own nodes are.
 type Place = (u64, u64);
 
+/// The longest thing in a heap.
+const MOST_ITEM: usize = 3580;
+
+/// Things in blocks, each with its number there.
+#[derive(Default)]
+struct Heap {
+    blocks: Vec<Vec<Vec<u8>>>,
+}
+
+impl Heap {
+    /// Adds a thing and says by what number it is found.
+    fn push(&mut self, item: Vec<u8>) -> u32 {
+        let bytes = |items: &Vec<Vec<u8>>| items.iter().map(|item| item.len() + 2).sum::<usize>();
+        if self.blocks.last().is_none_or(|items| bytes(items) + item.len() > 8000) {
+            self.blocks.push(Vec::new());
+        }
+        let number = self.blocks.len() as u32 - 1;
+        let items = self.blocks.last_mut().unwrap();
+        items.push(item);
+        number << 16 | (items.len() as u32) << 5
+    }
+
+    fn set(&mut self, place: u32, item: Vec<u8>) {
+        self.blocks[(place >> 16) as usize][(place >> 5 & 0x7FF) as usize - 1] = item;
+    }
+
+    /// A tree of records that begin with their keys; its header is in its place already.
+    fn tree(&mut self, header: u32, key_bytes: usize, records: Vec<Vec<u8>>) {
+        let entry_bytes = records.first().map_or(6, |record| record.len() - key_bytes);
+        let mut level = records;
+        for levels in 0_u8.. {
+            let most = MOST_ITEM / level.first().map_or(1, Vec::len);
+            let pages: Vec<(Vec<u8>, u32)> =
+                level.chunks(most).map(|chunk| (chunk[0][..key_bytes].to_vec(), self.push(chunk.concat()))).collect();
+            if let [] | [_] = pages.as_slice() {
+                let root = pages.first().map_or(0, |(_, place)| *place);
+                let sizes = [0xB5, key_bytes as u8, entry_bytes as u8, levels];
+                return self.set(header, [&sizes[..], &root.to_le_bytes()].concat());
+            }
+            level = pages.into_iter().map(|(key, place)| [key, place.to_le_bytes().to_vec()].concat()).collect();
+        }
+    }
+}
+
 struct Writer {
     width: Width,
     out: Vec<u8>,
@@ -90,7 +134,7 @@ impl Writer {
 
     /// Writes a block; `internal` ones hold numbers of blocks.
     fn block(&mut self, bytes: &[u8], internal: u64) -> u64 {
-        assert!(bytes.len() <= 8176);
+        assert!(bytes.len() <= 8180);
         let id = (self.blocks.len() as u64 + 1) << 2 | internal;
         self.blocks.push((id, self.out.len() as u64, bytes.len()));
         self.out.extend_from_slice(bytes);
@@ -104,11 +148,7 @@ impl Writer {
             return self.block(bytes, 0);
         }
         let blocks: Vec<u64> = bytes.chunks(8000).map(|chunk| self.block(chunk, 0)).collect();
-        let mut list = vec![1, 1];
-        list.extend(u16::try_from(blocks.len()).unwrap().to_le_bytes());
-        list.extend(u32::try_from(bytes.len()).unwrap().to_le_bytes());
-        blocks.iter().for_each(|block| list.extend(self.word(*block)));
-        self.block(&list, 2)
+        self.list(&blocks)
     }
 
     fn subnodes(&mut self, mut nodes: Vec<(u32, Place)>) -> u64 {
@@ -125,25 +165,46 @@ impl Writer {
         self.block(&list, 2)
     }
 
-    fn heap(&mut self, client: u8, items: &[Vec<u8>]) -> u64 {
-        let mut out = vec![0, 0, 0xEC, client, 0x20, 0, 0, 0, 0, 0, 0, 0];
-        let mut places = vec![out.len()];
-        for item in items {
-            out.extend_from_slice(item);
-            places.push(out.len());
+    fn heap(&mut self, client: u8, heap: &Heap) -> u64 {
+        let blocks: Vec<u64> = heap
+            .blocks
+            .iter()
+            .enumerate()
+            .map(|(number, items)| {
+                let mut out = if number == 0 { vec![0, 0, 0xEC, client, 0x20, 0, 0, 0, 0, 0, 0, 0] } else { vec![0, 0] };
+                let mut places = vec![out.len()];
+                for item in items {
+                    out.extend_from_slice(item);
+                    places.push(out.len());
+                }
+                let map = u16::try_from(out.len()).unwrap();
+                out[..2].copy_from_slice(&map.to_le_bytes());
+                out.extend(u16::try_from(items.len()).unwrap().to_le_bytes());
+                out.extend([0, 0]);
+                places.iter().for_each(|place| out.extend(u16::try_from(*place).unwrap().to_le_bytes()));
+                self.block(&out, 0)
+            })
+            .collect();
+        self.list(&blocks)
+    }
+
+    /// One block, or a list of them.
+    fn list(&mut self, blocks: &[u64]) -> u64 {
+        if let [only] = blocks {
+            return *only;
         }
-        let map = u16::try_from(out.len()).unwrap();
-        out[..2].copy_from_slice(&map.to_le_bytes());
-        out.extend(u16::try_from(items.len()).unwrap().to_le_bytes());
-        out.extend([0, 0]);
-        places.iter().for_each(|place| out.extend(u16::try_from(*place).unwrap().to_le_bytes()));
-        self.block(&out, 0)
+        let mut list = vec![1, 1];
+        list.extend(u16::try_from(blocks.len()).unwrap().to_le_bytes());
+        list.extend([0; 4]);
+        blocks.iter().for_each(|block| list.extend(self.word(*block)));
+        self.block(&list, 2)
     }
 
     fn bag(&mut self, properties: &[Property], mut below: Vec<(u32, Place)>) -> Place {
         let mut properties = properties.to_vec();
         properties.sort();
-        let mut items = vec![vec![0xB5, 2, 6, 0, 0x40, 0, 0, 0], Vec::new()];
+        let mut heap = Heap::default();
+        let header = heap.push(vec![0; 8]);
         let mut records = Vec::new();
         for (tag, value) in properties {
             let (id, kind) = ((tag >> 16) as u16, tag as u16);
@@ -154,15 +215,12 @@ impl Writer {
                     below.push((id, (self.data(&value), 0)));
                     id
                 }
-                _ => {
-                    items.push(value);
-                    (items.len() as u32) << 5
-                }
+                _ => heap.push(value),
             };
-            records.extend([&id.to_le_bytes()[..], &kind.to_le_bytes(), &place.to_le_bytes()].concat());
+            records.push([&id.to_le_bytes()[..], &kind.to_le_bytes(), &place.to_le_bytes()].concat());
         }
-        items[1] = records;
-        let data = self.heap(0xBC, &items);
+        heap.tree(header, 2, records);
+        let data = self.heap(0xBC, &heap);
         (data, self.subnodes(below))
     }
 
@@ -172,29 +230,19 @@ impl Writer {
         tags.sort();
         tags.dedup();
         let (cells, bits) = (tags.len() * 4, tags.len().div_ceil(8));
-        let mut info = vec![0x7C, u8::try_from(tags.len()).unwrap()];
-        [cells, cells, cells, cells + bits].iter().for_each(|end| info.extend(u16::try_from(*end).unwrap().to_le_bytes()));
-        info.extend([0x40_u32, 0x80, 0].iter().flat_map(|id| id.to_le_bytes()));
-        for (place, tag) in tags.iter().enumerate() {
-            info.extend(tag.to_le_bytes());
-            info.extend(u16::try_from(place * 4).unwrap().to_le_bytes());
-            info.extend([4, u8::try_from(place).unwrap()]);
-        }
+        let mut heap = Heap::default();
+        let info_place = heap.push(vec![0; 22 + 8 * tags.len()]);
+        let header = heap.push(vec![0; 8]);
         let index_bytes = if self.width == Width::Wide { 4 } else { 2 };
-        let mut items = vec![info, vec![0xB5, 4, index_bytes, 0, 0x60, 0, 0, 0], Vec::new(), Vec::new()];
         let (mut index, mut matrix) = (Vec::new(), Vec::new());
         for (number, (id, row)) in rows.iter().enumerate() {
-            index.extend(id.to_le_bytes());
-            index.extend(&(number as u32).to_le_bytes()[..usize::from(index_bytes)]);
+            index.push([&id.to_le_bytes()[..], &(number as u32).to_le_bytes()[..index_bytes]].concat());
             let (mut cells, mut bits) = (Vec::new(), vec![0_u8; bits]);
             for (place, tag) in tags.iter().enumerate() {
                 let cell = match row.iter().find(|(own, _)| own == tag) {
                     _ if *tag == 0x67F2_0003 => *id,
                     Some((tag, value)) if *tag as u16 == 3 => u32::from_le_bytes(value.as_slice().try_into().unwrap()),
-                    Some((_, value)) => {
-                        items.push(value.clone());
-                        (items.len() as u32) << 5
-                    }
+                    Some((_, value)) => heap.push(value.clone()),
                     None => {
                         cells.extend([0; 4]);
                         continue;
@@ -203,10 +251,38 @@ impl Writer {
                 bits[place / 8] |= 0x80 >> (place % 8);
                 cells.extend(cell.to_le_bytes());
             }
-            matrix.extend([cells, bits].concat());
+            matrix.push([cells, bits].concat());
         }
-        (items[2], items[3]) = (index, matrix);
-        (self.heap(0x7C, &items), 0)
+        heap.tree(header, 4, index);
+        let mut below = Vec::new();
+        let matrix_place = match matrix.concat() {
+            rows if rows.len() <= MOST_ITEM => heap.push(rows),
+            _ => {
+                // Rows do not cross from one block into the next, and each block but the last is full.
+                let full = if self.width == Width::Wide { 8176 } else { 8180 };
+                let blocks: Vec<u64> = matrix
+                    .chunks(full / matrix[0].len())
+                    .map(|rows| {
+                        let mut rows = rows.concat();
+                        rows.resize(full, 0);
+                        self.block(&rows, 0)
+                    })
+                    .collect();
+                let id = self.next_id(0x1F);
+                below.push((id, (self.list(&blocks), 0)));
+                id
+            }
+        };
+        let mut info = vec![0x7C, u8::try_from(tags.len()).unwrap()];
+        [cells, cells, cells, cells + bits].iter().for_each(|end| info.extend(u16::try_from(*end).unwrap().to_le_bytes()));
+        info.extend([header, matrix_place, 0].iter().flat_map(|id| id.to_le_bytes()));
+        for (place, tag) in tags.iter().enumerate() {
+            info.extend(tag.to_le_bytes());
+            info.extend(u16::try_from(place * 4).unwrap().to_le_bytes());
+            info.extend([4, u8::try_from(place).unwrap()]);
+        }
+        heap.set(info_place, info);
+        (self.heap(0x7C, &heap), self.subnodes(below))
     }
 
     fn letter(&mut self, letter: Letter) -> Place {
