@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::mail::id::{Digest, MessageKey};
+use crate::mail::turn::Lines;
 
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident) => {
@@ -62,15 +63,21 @@ name! {
 pub enum Part {
     /// The n-th piece of the text, from 0.
     Text(u32),
+    /// A turn of the talk that stands nowhere but in these lines of the hidden text, a text of its own.
+    Quote(Lines),
     /// The attachment with this index in [`crate::mail::Message::attachments`].
     File(u32),
+    /// The hidden text, as a file.
+    Hidden,
 }
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(n) => write!(f, "text/{n}"),
+            Self::Quote(lines) => write!(f, "quote/{}+{}", lines.first, lines.count),
             Self::File(n) => write!(f, "file/{n}"),
+            Self::Hidden => f.write_str("hidden"),
         }
     }
 }

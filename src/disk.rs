@@ -104,3 +104,13 @@ impl Disk {
         self.effect(Effect::SyncDirectory(directory), || File::open(directory)?.sync_all())
     }
 }
+
+/// Whether a disk has no more room.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}
+
+/// What the operator can do about an error of the disk: the end of a sentence, or nothing.
+pub fn advice(error: &io::Error) -> &'static str {
+    if is_full(error) { "; make space on that disk, then run again: nothing is lost" } else { "" }
+}

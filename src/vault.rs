@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::disk::Disk;
+use crate::disk::{Disk, advice};
 use crate::mail::Digest;
 
 /// Opens each entry.
@@ -45,14 +45,14 @@ const MAX_RAW_BYTES: u64 = 256 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// Reading or writing failed: the disk is full, gone, or not permitted.
-    #[error("{} cannot be {doing}: {source}", .path.display())]
+    #[error("{} cannot be {doing}: {error}{}", .path.display(), advice(.error))]
     Storage {
         /// The file or directory.
         path: PathBuf,
         /// `read` or `written`.
         doing: &'static str,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// What was read is not what was kept.
     #[error("{} is damaged at byte {offset}: {why}", .path.display())]
@@ -139,7 +139,7 @@ impl Vault {
         let locators = batch.iter().map(locate).collect();
         // A pack that is there was written by a run that may have died before its directory was synced.
         let kept = self.keep_at(&path, batch);
-        kept.map_err(|source| VaultError::Storage { path, doing: "written", source })?;
+        kept.map_err(|error| VaultError::Storage { path, doing: "written", error })?;
         Ok(locators)
     }
 
@@ -155,7 +155,7 @@ impl Vault {
         }
         let offset = offset.parse::<u64>().map_err(|_| bad())?;
         let path = self.pack(name);
-        let read = |source| VaultError::Storage { path: path.clone(), doing: "read", source };
+        let read = |error| VaultError::Storage { path: path.clone(), doing: "read", error };
         let damaged = |why| VaultError::Damaged { path: path.clone(), offset, why };
         let mut file = File::open(&path).map_err(read)?;
         file.seek(SeekFrom::Start(offset)).map_err(read)?;

@@ -5,6 +5,7 @@ mod complaint;
 mod destination;
 mod name;
 mod party;
+mod posts;
 mod secret;
 mod source;
 mod table;
@@ -21,7 +22,9 @@ use self::table::{Given, Table};
 use crate::delivery::DestinationName;
 use crate::destination::Visibility;
 use crate::destination::archive::ArchiveSettings;
+use crate::destination::post::HiddenText;
 use crate::destination::slack::SlackSettings;
+use crate::mail::thread::Reuse;
 use crate::policy::gate::Origin;
 use crate::policy::{Approvals, Directory, NdaRule, Rules, UnverifiedSenders};
 use crate::position::SourceName;
@@ -48,6 +51,10 @@ pub struct Config {
     pub directory: Directory,
     /// What may be said.
     pub rules: Rules,
+    /// What becomes of threads that are reused for another talk.
+    pub reuse: Reuse,
+    /// Where the hidden part of a text is.
+    pub hidden: HiddenText,
     /// Where mail comes from.
     pub sources: Vec<SourceConfig>,
     /// Where posts go, at least one.
@@ -181,6 +188,7 @@ fn read(mut table: Table<'_>, file: PathBuf, secrets: Secrets) -> Option<Config>
     }
     let organisation = table.table("organisation").and_then(|table| party::organisation(table, &mut claims));
     let (rules, unverified) = policy(table.table("policy"));
+    let (reuse, hidden) = (posts::reuse(table.table("threads")), posts::hidden(table.table("posts")));
 
     let sources = named(&mut table, "source", "kind = \"mbox\" and path = \"mail/*.mbox\"");
     let sources: Vec<_> = sources.into_iter().filter_map(|table| source::source(table, unverified, &setting)).collect();
@@ -193,7 +201,7 @@ fn read(mut table: Table<'_>, file: PathBuf, secrets: Secrets) -> Option<Config>
 
     let directory = claims.directory(organisation?, partners, complaints)?;
     let destinations = drafts.into_iter().map(|draft| draft.config).collect::<Option<_>>()?;
-    Some(Config { file, state: state?, directory, rules, sources, destinations })
+    Some(Config { file, state: state?, directory, rules, reuse, hidden, sources, destinations })
 }
 
 /// The tables under `[[key]]`, at least one, each with a name of its own.

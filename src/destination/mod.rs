@@ -123,7 +123,7 @@ pub enum Regard {
 pub struct Standing {
     /// Its id, as its receipt has it.
     pub receipt: Receipt,
-    /// The delivery key that it carries; `None` for a file, which carries none.
+    /// The delivery key that it carries; `None` where it carries none, as files in Slack do.
     pub key: Option<String>,
     /// The ids of the files that it shares (a receipt of a file may be the file's id instead of the post's).
     pub files: Vec<String>,

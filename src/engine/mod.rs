@@ -1,6 +1,7 @@
 //! The one engine: ingest to the end, then deliver to the end. The only room that sees the rooms below.
 
 pub mod assemble;
+mod before;
 mod courier;
 mod deliver;
 mod ingest;

@@ -277,6 +277,7 @@ pub(super) fn admitted(transaction: &mut Overlay<'_>, stamp: &Stamp, candidate: 
         batch: stamp.batch,
         notes: candidate.notes.clone(),
     };
+    transaction.put(keys::message_of(&thread, candidate.date, &key), Vec::new());
     transaction.put(keys::message(&key), encode(&record)?);
     transaction.put(keys::position(&candidate.position), PositionRecord::Admitted(key).to_bytes());
     reached_at(transaction, &candidate.position, candidate.checkpoint.as_ref())

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::Change;
 use super::{LedgerError, encode};
-use crate::disk::Disk;
+use crate::disk::{Disk, advice};
 use crate::mail::Digest;
 
 /// One entry.
@@ -306,12 +306,7 @@ pub(super) fn free_name(state: &Path, stem: &str, at: DateTime<Utc>, ending: &st
     paths.find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| state.join(stem))
 }
 
-/// Whether a disk has no more room.
-pub(super) fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
-}
-
+/// The error of a file of the ledger.
 pub(super) fn storage(path: &Path, error: &io::Error) -> LedgerError {
-    let advice = if is_full(error) { "; make space on that disk, then run again: nothing is lost" } else { "" };
-    LedgerError::Storage(format!("{}: {error}{advice}", path.display()))
+    LedgerError::Storage(format!("{}: {error}{}", path.display(), advice(error)))
 }

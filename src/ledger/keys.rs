@@ -26,6 +26,7 @@ pub(super) mod table {
     pub(in crate::ledger) const MEMBER: &[u8] = b"B";
     pub(in crate::ledger) const ROOT: &[u8] = b"R";
     pub(in crate::ledger) const BATCH: &[u8] = b"N";
+    pub(in crate::ledger) const THREAD: &[u8] = b"T";
     /// The last entry of the audit trail that the index shows.
     pub(in crate::ledger) const HEAD: &[u8] = b"H";
 }
@@ -127,6 +128,20 @@ pub(super) fn members_from(bucket: &Digest, at: DateTime<Utc>) -> Vec<u8> {
 pub(super) fn member(bucket: &Digest, at: DateTime<Utc>, message: &MessageKey) -> Vec<u8> {
     let mut key = members_from(bucket, at);
     short(&mut key, message.digest());
+    key
+}
+
+/// The prefix of one thread's messages, in order of date.
+pub(super) fn messages_of(thread: &ThreadId) -> Vec<u8> {
+    let mut key = table::THREAD.to_vec();
+    short(&mut key, thread.digest());
+    key
+}
+
+pub(super) fn message_of(thread: &ThreadId, at: DateTime<Utc>, message: &MessageKey) -> Vec<u8> {
+    let mut key = messages_of(thread);
+    key.extend(date(at));
+    key.extend(message.digest().as_bytes());
     key
 }
 

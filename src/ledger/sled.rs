@@ -12,9 +12,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use super::LedgerError;
-use super::audit::{is_full, storage};
+use super::audit::storage;
 use super::store::{Page, Store, Writes};
-use crate::disk::{Disk, Effect};
+use crate::disk::{Disk, Effect, is_full};
 
 /// sled's page cache, in bytes. Its default is 1 GiB. Keys are digests, so each admission touches pages everywhere: below
 /// this figure ingest waits for pages of a hundred thousand messages to be read again, above it nothing is gained.

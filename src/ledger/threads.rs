@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::keys::{self, table};
 use super::record::MessageRecord;
-use super::store::{Overlay, Store, after};
-use super::{LedgerError, decode, encode};
+use super::store::{Overlay, Store, after, walk};
+use super::{Ledger, LedgerError, decode, encode};
 use crate::mail::id::Digest;
 use crate::mail::thread::{Member, Memory};
 use crate::mail::{MessageId, MessageKey, ThreadId};
@@ -50,6 +50,11 @@ impl Memory for Threads<'_, '_> {
                 self.0.put(moved, receipt);
             }
         }
+        let (lost, won) = (keys::messages_of(&loser), keys::messages_of(&winner));
+        for (key, _) in self.0.scan(&lost, &after(&lost), usize::MAX)?.rows {
+            self.0.put([won.as_slice(), key.get(lost.len()..).unwrap_or_default()].concat(), Vec::new());
+            self.0.remove(key);
+        }
         Ok(())
     }
 
@@ -68,6 +73,21 @@ impl Memory for Threads<'_, '_> {
     fn put_member(&mut self, bucket: &Digest, member: &Member) -> Result<(), LedgerError> {
         self.0.put(keys::member(bucket, member.date, &member.key), encode(member)?);
         Ok(())
+    }
+}
+
+impl Ledger {
+    /// The messages of a thread, in order of date.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn messages_of(&self, thread: &ThreadId) -> Result<Vec<MessageKey>, LedgerError> {
+        let mut messages = Vec::new();
+        walk(self.store(), &keys::messages_of(thread), |key, _| {
+            messages.extend(key.last_chunk::<32>().map(|digest| MessageKey::new(Digest::from_bytes(*digest))));
+            Ok(())
+        })?;
+        Ok(messages)
     }
 }
 

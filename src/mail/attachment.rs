@@ -63,8 +63,6 @@ pub enum LeftOut {
     TrackingPixel,
     /// A small picture of a signature.
     Logo,
-    /// The same file under the same name stands before it.
-    SameAgain,
 }
 
 impl fmt::Display for Named {
@@ -84,7 +82,6 @@ impl fmt::Display for LeftOut {
             Self::Control => "it says how the message is encrypted",
             Self::TrackingPixel => "a tracking pixel",
             Self::Logo => "a small picture of a signature",
-            Self::SameAgain => "the same file stands before it",
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::position::Position;
 pub const MAX_NAMED: usize = 20;
 
 /// What a mailbox holds now, against what is known of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// The mailbox.
     pub mailbox: String,
@@ -31,10 +31,15 @@ impl Census {
     /// Counts a message by whether its position is known.
     pub(super) fn count(&mut self, position: Position, known: &dyn Known) {
         if known.has(&position) {
-            self.held += 1;
+            self.count_known();
         } else {
             self.count_unknown(position);
         }
+    }
+
+    /// Counts a message whose position is known.
+    pub(super) fn count_known(&mut self) {
+        self.held += 1;
     }
 
     /// Counts a message whose position is not known.

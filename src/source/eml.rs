@@ -14,7 +14,7 @@ use super::mbox::MboxReader;
 use super::place::{self, text_of};
 use super::survey::Survey;
 use super::tree::{Directory, Layout};
-use super::{Found, Outlet, Scanned, SourceError};
+use super::{Census, Found, Outlet, Scanned, SourceError};
 
 /// A source of kind `eml`: in a directory, files with the extension `.eml` or `.msg`; by name or glob, files of any name.
 pub type EmlSource = FileSource<Eml>;
@@ -57,6 +57,12 @@ impl Kind for Eml {
             })?;
         }
         Ok(outlet.send_blocking(Scanned::MailboxDone { mailbox, checkpoint: None })?)
+    }
+
+    fn census(visit: &Visit<'_>) -> Result<Census, SourceError> {
+        let mut census = Census::new(&visit.mailbox);
+        visit.files.iter().for_each(|file| census.count(visit.position(place_of(file)), visit.known));
+        Ok(census)
     }
 }
 

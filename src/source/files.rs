@@ -1,5 +1,6 @@
 //! A source of files: it finds them, goes through them and names what fails; its kind knows what they hold.
 
+use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use async_trait::async_trait;
 use super::place::{self, Files};
 use super::survey::Survey;
 use super::tree::{Closed, Directory, Layout, Tree};
-use super::{Counted, Known, Outlet, Scanned, Source, SourceError};
+use super::{Census, Counted, Known, Outlet, Scanned, Source, SourceError};
 use crate::finding::Finding;
 use crate::position::{Position, SourceName};
 
@@ -32,6 +33,12 @@ pub trait Kind: Send + Sync + 'static {
     /// # Errors
     /// When it cannot be read to its end; the others go on.
     fn scan(visit: &Visit<'_>, outlet: &Outlet) -> Result<(), SourceError>;
+
+    /// Counts what a mailbox holds, against what is known of it.
+    ///
+    /// # Errors
+    /// When it cannot be counted to its end.
+    fn census(visit: &Visit<'_>) -> Result<Census, SourceError>;
 
     /// Why no mailbox at all is an error, where it is one.
     fn nothing(_files: &Files) -> Option<SourceError> {
@@ -135,6 +142,17 @@ impl<K: Kind> FileSource<K> {
         Self::visit(files, known, read, failed)
     }
 
+    fn count_all(files: &Files, known: &dyn Known) -> Result<Vec<Counted>, SourceError> {
+        let counted = RefCell::new(Vec::new());
+        let add = |one| -> Result<(), SourceError> {
+            counted.borrow_mut().push(one);
+            Ok(())
+        };
+        let count = |visit: Visit<'_>| add(K::census(&visit).map_err(|error| (visit.mailbox, error)));
+        Self::visit(files, known, count, |mailbox, error| add(Err((mailbox, error))))?;
+        Ok(counted.into_inner())
+    }
+
     fn survey(files: &Files) -> Vec<Finding> {
         let mut survey = Survey::new(files);
         match files.locate() {
@@ -180,7 +198,8 @@ impl<K: Kind> Source for FileSource<K> {
         place::blocking(move || Self::read_all(&files, &*known, &outlet)).await
     }
 
-    async fn census(&self, _known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError> {
-        Err(SourceError::Broken { what: self.name().to_string(), why: "it cannot be counted yet".into() })
+    async fn census(&self, known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError> {
+        let files = self.files.clone();
+        place::blocking(move || Self::count_all(&files, &*known)).await
     }
 }

@@ -15,7 +15,7 @@ use super::holds;
 use super::place::{self, Files};
 use super::survey::Survey;
 use super::tree::{self, Directory, Layout};
-use super::{Found, Outlet, Scanned, Sent, SourceError};
+use super::{Census, Found, Outlet, Scanned, Sent, SourceError};
 use crate::position::Position;
 
 /// A source of kind `maildir`: a Maildir, a directory of Maildirs or a glob of such.
@@ -59,6 +59,12 @@ impl Kind for Maildir {
             }
         }
         Ok(outlet.send_blocking(Scanned::MailboxDone { mailbox, checkpoint: None })?)
+    }
+
+    fn census(visit: &Visit<'_>) -> Result<Census, SourceError> {
+        let mut census = Census::new(&visit.mailbox);
+        visit.files.iter().for_each(|file| census.count(visit.position(tree::name_of(file)), visit.known));
+        Ok(census)
     }
 }
 

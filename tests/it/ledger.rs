@@ -8,6 +8,7 @@ use mailferry::ledger::{Admission, Admitted, Bound, Candidate, Completeness, Cur
 use mailferry::mail::thread::Links;
 use mailferry::mail::{Address, Digest, MessageId, MessageKey};
 use mailferry::position::{Checkpoint, Position, SourceName};
+use proptest::prelude::*;
 
 fn at(day: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_600_000_000 + day * 86_400, 0).unwrap()
@@ -191,6 +192,58 @@ fn an_approval_stands_as_it_was_first_given() {
     assert_eq!(ledger.approval(&acme).unwrap(), None);
     ledger.approve(&acme, "Dana", at(1)).unwrap();
     assert_eq!(ledger.approve(&acme, "Eve", at(2)).unwrap().by, "Dana");
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let reason = || Reason::new("gate", "why");
+    prop_oneof![
+        3 => Just(Event::Attempted(Attempt { at: DateTime::UNIX_EPOCH, handle: Handle::new("F1"), root: None })),
+        2 => Just(Event::Delivered(Receipt { id: "1.000100".into() })),
+        2 => Just(Event::Absent),
+        1 => Just(Event::Rejected(reason())),
+        1 => Just(Event::Held(reason())),
+        1 => Just(Event::Dropped(reason())),
+        2 => Just(Event::Released),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_event_that_cannot_happen_is_an_error_and_changes_neither_ledger_nor_trail(
+        events in proptest::collection::vec((0_u32..3, any_event()), 1..40),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = open(&dir);
+        ledger.admit([&message("a", 1, place("x", "1"), &["a"])]).unwrap();
+        let id = ledger.next(&slack(), &acme(), &mut Cursor::default(), 1).unwrap().remove(0).id;
+        ledger.expand(&id, &[Part::Text(0), Part::File(0), Part::File(1)]).unwrap();
+        let parts = [Part::Text(0), Part::File(0), Part::File(1)];
+        let trail = || std::fs::read(dir.path().join("audit.jsonl")).unwrap();
+        for (part, event) in events {
+            let part = parts[part as usize];
+            let (before, written) = (ledger.crossing(&id).unwrap(), trail());
+            let was = before.deliveries.iter().find(|delivery| delivery.part == part).unwrap().status.clone();
+            match (was.next(event.clone()), ledger.record(&id, part, event)) {
+                (Ok(next), Ok(after)) => {
+                    let now = &after.deliveries.iter().find(|delivery| delivery.part == part).unwrap().status;
+                    prop_assert_eq!(now, &next);
+                    prop_assert!(trail().len() > written.len());
+                }
+                (Err(illegal), Err(LedgerError::Illegal(said))) => {
+                    prop_assert_eq!(illegal, said);
+                    prop_assert_eq!(ledger.crossing(&id).unwrap(), before);
+                    prop_assert_eq!(trail(), written);
+                }
+                (state, ledger) => prop_assert!(false, "{state:?} {ledger:?}"),
+            }
+        }
+        let stands = ledger.crossing(&id).unwrap();
+        drop(ledger);
+        std::fs::remove_dir_all(dir.path().join("ledger")).unwrap();
+        prop_assert_eq!(open(&dir).crossing(&id).unwrap(), stands, "the trail alone tells the same");
+    }
 }
 
 /// Every file below a directory with the digest of its bytes.

@@ -212,3 +212,20 @@ fn a_msg_file_stands_beside_eml_files_and_is_the_same_mail_each_time() {
     let texts = elsewhere.run(&source).texts();
     assert_eq!(texts, [run.texts()[1].clone()], "the same file is the same mail wherever it lies");
 }
+
+#[test]
+fn a_census_counts_the_mails_against_what_is_known() {
+    let shelf = Shelf::default();
+    shelf.put("mail/a.pst", data_file(Width::Wide, mailbox()));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let census = || {
+        let counted = runtime.block_on(source(&shelf).census(shelf.memory.clone())).unwrap();
+        let [Ok(census)] = counted.as_slice() else { panic!("{counted:?}") };
+        (census.mailbox.clone(), census.held, census.unknown)
+    };
+    assert_eq!(census(), ("mail/a.pst".into(), 33, 33));
+    shelf.run_until(&source(&shelf), 4);
+    assert_eq!(census(), ("mail/a.pst".into(), 33, 31));
+    shelf.run(&source(&shelf));
+    assert_eq!(census(), ("mail/a.pst".into(), 33, 0));
+}

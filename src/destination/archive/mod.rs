@@ -10,7 +10,8 @@
 //! ```
 //!
 //! A post stands once its line is in the journal; everything else is made from the journals by [`Destination::publish`]
-//! and can be made again.
+//! and can be made again. A post that was taken back stands no more once a further line says so: its file is removed at
+//! once, and the next publication leaves it out. What it said stays in the journal, which is no part of the export.
 
 mod catalogue;
 mod channel;
@@ -202,16 +203,19 @@ impl Destination for ArchiveDestination {
         self.with_shelf(move |shelf| shelf.find(&id, &key)).await
     }
 
-    async fn regard(&self, _channel: &ChannelId, _root: Option<&Receipt>, _receipt: &Receipt) -> Result<Regard, Failure> {
-        Err(Failure::Refused("this destination cannot look at its posts yet".to_owned()))
+    async fn regard(&self, channel: &ChannelId, _root: Option<&Receipt>, receipt: &Receipt) -> Result<Regard, Failure> {
+        let (id, receipt) = (channel.clone(), receipt.clone());
+        self.with_shelf(move |shelf| shelf.regard(&id, &receipt)).await
     }
 
-    async fn retract(&self, _channel: &ChannelId, _receipt: &Receipt, _handle: &Handle) -> Result<(), Failure> {
-        Err(Failure::Refused("this destination cannot take posts back yet".to_owned()))
+    async fn retract(&self, channel: &ChannelId, receipt: &Receipt, _handle: &Handle) -> Result<(), Failure> {
+        let (id, receipt) = (channel.clone(), receipt.clone());
+        self.with_shelf(move |shelf| shelf.retract(&id, &receipt)).await
     }
 
-    async fn thread(&self, _channel: &ChannelId, _root: &Receipt) -> Result<Vec<Standing>, Failure> {
-        Err(Failure::Refused("this destination cannot list its posts yet".to_owned()))
+    async fn thread(&self, channel: &ChannelId, root: &Receipt) -> Result<Vec<Standing>, Failure> {
+        let (id, root) = (channel.clone(), root.clone());
+        self.with_shelf(move |shelf| shelf.thread(&id, &root)).await
     }
 
     async fn publish(&self) -> Result<(), Failure> {

@@ -129,6 +129,7 @@ impl Api {
         let failed = |text: String| Failure::Transient(format!("the upload of the file failed: {text}"));
         let reply = self.http.post_bytes(url, bytes).await.map_err(|lost| failed(lost.to_string()))?;
         match reply.status {
+            200 if says_no(&reply) => Err(failed("slack answers it with an error".to_owned())),
             200 => Ok(()),
             429 => Err(Failure::Wait(reply.wait())),
             413 => Err(Failure::Refused("slack finds the file too large".to_owned())),
@@ -178,6 +179,11 @@ fn read<T: DeserializeOwned>(reply: &Reply) -> Result<Answer<T>, Kind> {
     let scopes = reply.header("x-oauth-scopes").filter(|scopes| !scopes.trim().is_empty());
     let scopes = scopes.map(|scopes| scopes.split(',').map(|scope| scope.trim().to_owned()).collect());
     Ok(Answer { body: answer, warnings, scopes })
+}
+
+/// Whether an upload was answered with an error of the API instead of the usual `OK - 12`.
+fn says_no(reply: &Reply) -> bool {
+    serde_json::from_slice::<Envelope>(&reply.body).is_ok_and(|envelope| !envelope.ok)
 }
 
 fn refusal(error: &str, envelope: &Envelope, reply: &Reply) -> Kind {

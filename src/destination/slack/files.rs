@@ -56,11 +56,7 @@ pub(super) async fn share(
     fields.extend(root.map(|root| ("thread_ts", root.id.as_str())));
     let completed = match api.call::<Completed>(Method::FilesCompleteUploadExternal, &fields).await {
         Ok(completed) => completed.body,
-        // An upload is completed once: one that was completed before is refused like one that never was. If it stands, it is done.
-        Err(trouble) if is_gone(&trouble) => {
-            let stands = shared(api, channel, handle, settle).await.ok().flatten();
-            return stands.ok_or_else(|| trouble.into());
-        }
+        Err(trouble) if is_gone(&trouble) => return completed_before(api, channel, handle, settle, trouble).await,
         Err(trouble) => return Err(trouble.into()),
     };
     if let Some(receipt) = completed.files.iter().find_map(|file| share_in(file, channel)) {
@@ -73,6 +69,24 @@ pub(super) async fn share(
             tracing::debug!(file.id = handle.as_str(), error = %Failure::from(trouble), "the file cannot be looked at");
             Ok(by_file())
         }
+    }
+}
+
+/// What became of a file that Slack does not complete since it knows no such upload. An upload is completed once, so one that
+/// stands was completed before; one that does not, Slack has lost or thrown away, and it has to be uploaded again.
+async fn completed_before(
+    api: &Api,
+    channel: &ChannelId,
+    handle: &Handle,
+    settle: Duration,
+    trouble: Trouble,
+) -> Result<Receipt, Failure> {
+    let refused = Failure::from(trouble);
+    match shared(api, channel, handle, settle).await {
+        Ok(Some(receipt)) => Ok(receipt),
+        Ok(None) => Err(Failure::Transient(refused.to_string())),
+        Err(trouble) if is_gone(&trouble) => Err(Failure::Transient(refused.to_string())),
+        Err(_) => Err(refused),
     }
 }
 

@@ -58,6 +58,7 @@ fn first(heading: &Heading, of: u32) -> (Vec<String>, Vec<Value>) {
     let (author, subject) = (heading::author(heading), heading::subject(heading));
     let mut small = heading::people(heading);
     small.push(heading::date(heading));
+    small.extend(heading::remarks(heading));
     if of > 1 {
         small.push(format!("1/{of}"));
     }
@@ -113,6 +114,8 @@ mod tests {
     fn heading() -> Heading {
         Heading {
             author: Some(person("Ann Lee", "ann@acme.example")),
+            via: None,
+            remarks: Vec::new(),
             to: vec![person("Bob", "bob@ourco.example")],
             cc: vec![person("", "legal@ourco.example")],
             subject: "Contract <v2>".to_owned(),
@@ -202,7 +205,9 @@ mod tests {
             number in 1_u32..4,
         ) {
             let to = (0..recipients).map(|n| person(&name, &format!("{n}@{name}"))).collect();
-            let heading = Heading { author: Some(person(&name, &name)), to, cc: Vec::new(), subject, ..heading() };
+            let remarks = vec![subject.clone(); 5];
+            let via = Some(person(&name, &name));
+            let heading = Heading { author: via.clone(), via, remarks, to, cc: Vec::new(), subject, ..heading() };
             let message = Message::new(&post(heading, &text, number, 3), &text, number, 3);
             let blocks: Value = serde_json::from_str(&message.blocks).unwrap();
             let shown = texts(&blocks);

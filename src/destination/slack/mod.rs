@@ -16,6 +16,7 @@ mod lookup;
 mod message;
 mod method;
 mod pages;
+mod settling;
 mod standing;
 mod tempo;
 mod text;
@@ -35,6 +36,7 @@ use self::api::{Api, Trouble};
 use self::channels::Channels;
 use self::message::{Message, TEXT_MAX_CHARS};
 use self::method::Method;
+use self::settling::Settling;
 use self::standing::Ourselves;
 
 /// The text of one post, heading included: Slack recommends at most 4,000 characters, and escaping needs room.
@@ -51,6 +53,7 @@ pub struct SlackDestination {
     channels: Channels,
     pace: Pace,
     ourselves: OnceCell<Ourselves>,
+    settling: Settling,
 }
 
 impl SlackDestination {
@@ -61,7 +64,15 @@ impl SlackDestination {
     pub fn new(name: DestinationName, settings: SlackSettings) -> Result<Self, Failure> {
         let api = Api::new(&settings)?;
         let pace = Pace::new(settings.posts_per_second, settings.workspace_posts_per_minute);
-        Ok(Self { name, settings, api, channels: Channels::default(), pace, ourselves: OnceCell::new() })
+        Ok(Self {
+            name,
+            settings,
+            api,
+            channels: Channels::default(),
+            pace,
+            ourselves: OnceCell::new(),
+            settling: Settling::default(),
+        })
     }
 
     async fn post_message(&self, channel: &ChannelId, root: Option<&Receipt>, message: &Message) -> Result<Receipt, Failure> {
@@ -211,6 +222,10 @@ impl Destination for SlackDestination {
                 self.pace.hold_back(pause);
                 Err(Failure::Wait(pause))
             }
+            Err(failure @ Failure::Unknown(_)) => {
+                self.settling.begin(post.key, self.settings.settle);
+                Err(failure)
+            }
             Err(failure) => Err(self.channels.heed(channel, failure).await),
         }
     }
@@ -222,6 +237,7 @@ impl Destination for SlackDestination {
         key: &DeliveryKey,
         attempt: &Attempt,
     ) -> Result<Option<Receipt>, Failure> {
+        self.settling.end(key).await;
         let outcome = if attempt.handle.as_str().is_empty() {
             lookup::text(&self.api, channel, root, key, attempt).await
         } else {

@@ -119,17 +119,15 @@ fn fate(leaf: &Part<'_>, bytes: &[u8]) -> Fate {
 /// Leaves out what is no content by how it looks and how often it is there. A small picture that the text does not show
 /// stands for itself.
 fn leave_out_furniture(files: &mut [Looked]) {
-    let seen: Vec<(Digest, Option<String>)> = files.iter().map(|looked| (looked.file.sha256, looked.file.name.clone())).collect();
-    for (index, Looked { file, picture, is_referred_to, .. }) in files.iter_mut().enumerate() {
+    let seen: Vec<Digest> = files.iter().map(|looked| looked.file.sha256).collect();
+    for Looked { file, picture, is_referred_to, .. } in files {
         if file.fate != Fate::Carried {
             continue;
         }
-        let copies = seen.iter().filter(|(digest, _)| *digest == file.sha256).count();
-        let is_same_again = seen.iter().take(index).any(|(digest, name)| *digest == file.sha256 && *name == file.name);
+        let copies = seen.iter().filter(|digest| **digest == file.sha256).count();
         let left_out = match *picture {
             Some(size) if size.width <= TRACKER_PIXELS || size.height <= TRACKER_PIXELS => Some(LeftOut::TrackingPixel),
             Some(size) if *is_referred_to && is_furniture(size, file.size, copies) => Some(LeftOut::Logo),
-            _ if is_same_again => Some(LeftOut::SameAgain),
             _ => None,
         };
         if let Some(left_out) = left_out {
@@ -243,8 +241,6 @@ mod tests {
             fates(&[html, &logo("image001.gif"), &logo("image002.gif")]),
             [Fate::LeftOut(LeftOut::Logo), Fate::LeftOut(LeftOut::Logo)]
         );
-        let file = "Content-Type: application/pdf; name=a.pdf\n\n%PDF";
-        assert_eq!(fates(&[file, file]), [Fate::Carried, Fate::LeftOut(LeftOut::SameAgain)]);
         assert_eq!(fates(&["Content-Type: application/pgp-signature\n\nx"]), [Fate::LeftOut(LeftOut::Signature)]);
     }
 

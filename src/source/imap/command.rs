@@ -57,6 +57,7 @@ pub(super) enum Greeting {
 pub(super) struct Connection {
     client: Client<Box<dyn Wire>>,
     commands: u32,
+    expunged: u64,
     answer_limit: Duration,
     command_limit: Duration,
 }
@@ -65,6 +66,8 @@ pub(super) struct Connection {
 enum Step {
     /// It is one of the command's answers, or nobody's.
     Answer,
+    /// The server says that a message is gone.
+    Expunged,
     /// The server asks for what continues the command.
     More,
     /// The command is over.
@@ -74,12 +77,17 @@ enum Step {
 impl Connection {
     /// A connection over an open wire; each answer may take `answer_limit`, each command `command_limit`.
     pub(super) fn new(wire: Box<dyn Wire>, answer_limit: Duration, command_limit: Duration) -> Self {
-        Self { client: Client::new(wire), commands: 0, answer_limit, command_limit }
+        Self { client: Client::new(wire), commands: 0, expunged: 0, answer_limit, command_limit }
     }
 
     /// From here on each answer may take `answer_limit`.
     pub(super) fn wait_for_answers(&mut self, answer_limit: Duration) {
         self.answer_limit = answer_limit;
+    }
+
+    /// How many messages the server said that it has expunged, of whatever mailbox was open then.
+    pub(super) fn expunged(&self) -> u64 {
+        self.expunged
     }
 
     /// The wire alone, for TLS to begin. What was read ahead is thrown away: it came before TLS and cannot be trusted.
@@ -127,13 +135,14 @@ impl Connection {
         loop {
             let step = self.read(|answer| {
                 let step = step(answer, &tag);
-                if let Step::Answer = step {
+                if let Step::Answer | Step::Expunged = step {
                     on_answer(answer);
                 }
                 step
             });
             match step.await? {
                 Step::Answer => {}
+                Step::Expunged => self.expunged += 1,
                 Step::End(end) => return end,
                 Step::More => {
                     let line =
@@ -171,6 +180,9 @@ impl Connection {
 }
 
 fn step(answer: &Response<'_>, tag: &str) -> Step {
+    if let Response::Expunge(_) = answer {
+        return Step::Expunged;
+    }
     if let Response::Continue(_) = answer {
         return Step::More;
     }

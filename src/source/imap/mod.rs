@@ -1,6 +1,6 @@
 //! Live mailboxes over IMAP (RFC 3501, 9051).
 //!
-//! An account is read by up to `max_connections` connections, each with one mailbox at a time (`scan`). A mailbox is
+//! An account is read by up to `max_connections` connections, each with one mailbox at a time (`crew`). A mailbox is
 //! opened with EXAMINE and read with `BODY.PEEK`, so that nothing changes on the server (`fetch`); its messages are sent
 //! in the order of their UIDs, each with the checkpoint `{uid_validity, uid}` that covers it (`reader`, `cursor`).
 //! Nothing counts but a tagged OK to the command that was given (`command`): a refusal, a closed connection or an answer
@@ -13,12 +13,15 @@
 //! cap these two targets at `info`. This room itself logs no address, no subject and no password.
 
 mod alone;
+mod census;
 mod check;
 mod command;
 mod connect;
+mod crew;
 mod cursor;
 mod failure;
 mod fetch;
+mod hidden;
 mod login;
 mod mailboxes;
 mod names;
@@ -108,7 +111,8 @@ impl Source for ImapSource {
         let account = Account::new(self.settings.clone(), self.patience).await?;
         scan::scan(self.name.clone(), account, known, outlet).await
     }
-    async fn census(&self, _known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError> {
-        Err(SourceError::Broken { what: self.name().to_string(), why: "it cannot be counted yet".into() })
+    async fn census(&self, known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError> {
+        let account = Account::new(self.settings.clone(), self.patience).await?;
+        census::census(self.name.clone(), account, known).await
     }
 }

@@ -6,6 +6,7 @@
 mod boundary;
 mod envelope;
 mod mark;
+mod plan;
 mod reader;
 mod scan;
 mod window;
@@ -17,7 +18,7 @@ use super::files::{FileSource, Kind, Mailbox, Names, Visit};
 use super::holds::{self, Holds};
 use super::survey::Survey;
 use super::tree::{Directory, Layout};
-use super::{Outlet, SourceError};
+use super::{Census, Outlet, SourceError};
 
 pub(in crate::source) use self::envelope::begins_mbox;
 pub use self::reader::{MboxEntry, MboxReader};
@@ -54,6 +55,10 @@ impl Kind for Mbox {
 
     fn scan(visit: &Visit<'_>, outlet: &Outlet) -> Result<(), SourceError> {
         Scan { visit, outlet }.run()
+    }
+
+    fn census(visit: &Visit<'_>) -> Result<Census, SourceError> {
+        scan::census(visit)
     }
 }
 

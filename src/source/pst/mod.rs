@@ -24,7 +24,7 @@ use super::files::{FileSource, Kind, Mailbox, Names, Visit};
 use super::holds;
 use super::survey::Survey;
 use super::tree::{Directory, Layout};
-use super::{Found, Outlet, Scanned, Sent, SourceError, place};
+use super::{Census, Found, Outlet, Scanned, Sent, SourceError, place};
 use crate::mail::outlook::property::id;
 use crate::mail::outlook::{Item, msg, to_mail};
 
@@ -72,6 +72,34 @@ impl Kind for Pst {
         }
         Ok(())
     }
+
+    fn census(visit: &Visit<'_>) -> Result<Census, SourceError> {
+        let failed = |fault: Fault| failure(visit.path, &fault);
+        let mut store = open(visit.path).map_err(failed)?;
+        let (folders, faults) = store.folders().map_err(failed)?;
+        if let Some(fault) = faults.into_iter().next() {
+            return Err(SourceError::Broken { what: visit.path.display().to_string(), why: fault });
+        }
+        let mut census = Census::new(&visit.mailbox);
+        for folder in folders.iter().filter(|folder| folder.purpose != Purpose::LeftOut) {
+            let mailbox = mailbox_of(visit, folder);
+            for id in store.messages(folder).map_err(failed)? {
+                let position = visit.source.position(&mailbox, place_of(&store, id));
+                // What is no mail was never shown; to know it, it has to be read.
+                if visit.known.has(&position) {
+                    census.count_known();
+                } else if store.message(id).map_or(true, |item| is_mail(&item)) {
+                    census.count_unknown(position);
+                }
+            }
+        }
+        Ok(census)
+    }
+}
+
+/// The place of a message: the store, and the message in it.
+fn place_of(store: &Store, id: NodeId) -> String {
+    format!("{}/{:x}", store.key, id.0)
 }
 
 fn takes(layout: Layout, file: &Path) -> bool {
@@ -99,7 +127,7 @@ fn mailbox_of(visit: &Visit<'_>, folder: &Folder) -> String {
 fn scan_folder(visit: &Visit<'_>, store: &mut Store, folder: &Folder, outlet: &Outlet) -> Result<(), SourceError> {
     let mailbox = mailbox_of(visit, folder);
     let sent = if folder.purpose == Purpose::Sent { Sent::Yes } else { place::sent_by_name(&mailbox) };
-    let position = |store: &Store, id: NodeId| visit.source.position(&mailbox, format!("{}/{:x}", store.key, id.0));
+    let position = |store: &Store, id: NodeId| visit.source.position(&mailbox, place_of(store, id));
     let ids = match store.messages(folder) {
         Ok(ids) => ids,
         Err(fault) => {

@@ -27,6 +27,8 @@ fn person(name: &str, address: &str) -> Correspondent {
 fn heading() -> Heading {
     Heading {
         author: Some(person("Ann Lee", "ann@acme.example")),
+        via: None,
+        remarks: Vec::new(),
         to: vec![person("Bob", "bob@ourco.example")],
         cc: Vec::new(),
         subject: "The plan".to_owned(),

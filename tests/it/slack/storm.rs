@@ -1,7 +1,7 @@
 //! Effects that come late, and storms: whatever goes wrong, nothing stands twice and nothing is missing.
 
 use super::*;
-use crate::support::slack::Fault;
+use crate::support::slack::{Fault, When};
 
 /// Carries a post until it stands, as the engine does: what may have taken effect is looked up, and not before it has settled.
 async fn carry(destination: &SlackDestination, channel: &ChannelId, root: Option<&Receipt>, post: &Post) -> Receipt {
@@ -40,7 +40,11 @@ async fn pause(failure: &Failure) {
     match failure {
         Failure::Wait(pause) => tokio::time::sleep(*pause).await,
         Failure::Transient(_) => {}
-        other => panic!("{other:?}"),
+        Failure::Unknown(_)
+        | Failure::StaleChannel(_)
+        | Failure::Refused(_)
+        | Failure::ChannelClosed { .. }
+        | Failure::Stop { .. } => panic!("{failure:?}"),
     }
 }
 
@@ -61,12 +65,26 @@ async fn an_effect_that_comes_after_its_sender_gave_up_is_found_and_not_repeated
 }
 
 #[tokio::test]
+async fn a_call_that_was_given_up_late_settles_from_then_on() {
+    let (slack, destination, channel) = opened().await;
+    let settle = destination.settle_time();
+    let (attempt, post) = (attempt(&no_handle()), text("m1", "x"));
+    slack.world().faults.on_next("chat.postMessage", Fault::EffectLater(settle / 2));
+    assert!(matches!(send(&destination, &channel, None, &post).await, Err(Failure::Unknown(_))));
+    let given_up = tokio::time::Instant::now();
+    let found = destination.lookup(&channel, None, &post.key, &attempt).await.unwrap();
+    assert!(found.is_some(), "it was called absent before it could come");
+    assert!(given_up.elapsed() >= settle * 9 / 10);
+    assert!(destination.lookup(&channel, None, &post.key, &attempt).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn a_file_that_slack_shares_after_it_was_called_absent_does_not_stand_twice() {
     let (slack, destination, channel) = opened().await;
     let post = file("plan.pdf", b"x");
     slack.world().shares_show_after = u32::MAX;
     let handle = destination.prepare(&post).await.unwrap();
-    slack.world().faults.on_next("files.completeUploadExternal", Fault::HangUp(crate::support::slack::When::After));
+    slack.world().faults.on_next("files.completeUploadExternal", Fault::HangUp(When::After));
     destination.post(&channel, None, &post, &handle).await.unwrap_err();
     assert_eq!(destination.lookup(&channel, None, &post.key, &attempt(&handle)).await, Ok(None));
     slack.world().shares_show_after = 0;
@@ -78,10 +96,7 @@ async fn a_file_that_slack_shares_after_it_was_called_absent_does_not_stand_twic
 async fn a_file_that_cannot_be_deleted_is_not_called_absent() {
     let (slack, destination, channel) = opened().await;
     let handle = destination.prepare(&file("plan.pdf", b"x")).await.unwrap();
-    for (fault, passes) in [
-        (Fault::HangUp(crate::support::slack::When::Before), true),
-        (Fault::error(crate::support::slack::When::Before, "cant_delete_file"), false),
-    ] {
+    for (fault, passes) in [(Fault::HangUp(When::Before), true), (Fault::error(When::Before, "cant_delete_file"), false)] {
         slack.world().faults.on_next("files.delete", fault);
         let outcome = destination.lookup(&channel, None, &file("plan.pdf", b"x").key, &attempt(&handle)).await;
         assert_eq!(matches!(outcome, Err(Failure::Transient(_))), passes, "{outcome:?}");

@@ -138,6 +138,8 @@ pub(crate) fn file(id: &str, date: &str, name: &str, media_type: &str, bytes: &[
 pub(crate) fn heading(from: &str, date: &str, subject: &str) -> Heading {
     Heading {
         author: Some(somebody(from)),
+        via: None,
+        remarks: Vec::new(),
         to: vec![somebody("bob@ourco.example")],
         cc: Vec::new(),
         subject: subject.into(),

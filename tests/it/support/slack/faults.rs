@@ -160,7 +160,7 @@ impl Storm {
     }
 
     fn fault(&mut self) -> Fault {
-        let when = if self.draw() % 2 == 0 { When::Before } else { When::After };
+        let when = if self.draw().is_multiple_of(2) { When::Before } else { When::After };
         match self.draw() % 7 {
             0 => Fault::HangUp(when),
             1 => Fault::page(when, [500, 502, 503][self.below(3)]),
