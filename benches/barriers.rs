@@ -65,10 +65,12 @@ fn ingest(file: &Path, state: &Path) -> Duration {
     config.state = state.to_path_buf();
     let sources: Vec<_> = config.sources.iter().map(|source| assemble::source(source, config.base())).collect();
     let world = Arc::new(World {
-        ledger: Ledger::open(state, "the benchmark", Utc::now).unwrap(),
+        ledger: Arc::new(Ledger::open(state, "the benchmark", Utc::now).unwrap()),
         keeping: Keeping::Vault(Vault::of(state)),
         destinations: Default::default(),
         watch: Arc::new(Nobody),
+        health: Default::default(),
+        work: Default::default(),
         stop: Stop::default(),
         clock: Utc::now,
         config,

@@ -15,12 +15,27 @@
 //!                                                                             ▶ destination.post ──▶ ledger.record(Delivered) flushed
 //! ```
 //!
-//! - **One engine.** A backfill is *ingest to the end, then deliver to the end*.
+//! - **One engine.** A backfill is *ingest to the end, then deliver to the end*; a mirror is both, for ever.
 //! - **Nothing grows with the mailbox but the ledger and the vault on disk.** Ingest is a stream, delivery walks an index
 //!   ordered by channel and date.
 //! - **A dry run is the same program stopped before the first barrier**: `plan` runs ingest over a ledger whose writes
 //!   stay in memory.
 //! - Ingest understands on all cores and writes in batches; one thread owns the ledger's write side.
+//!
+//! ## What survives
+//!
+//! ```text
+//! change ──▶ audit.jsonl: appended, each line with the digest of the one before ──▶ index (sled) shows it ──▶ fsync of the trail
+//! ```
+//!
+//! Every change of the ledger is a value, and the **audit trail** is the list of them: nobody is told that something is
+//! recorded before the trail is synced. The **index** is only what the trail says, laid out to be looked up; what it lacks
+//! after a kill or a power cut is made up for when it is opened, and with an index that was lost that is everything. So there
+//! is one path by which the index comes to be, and each start after a kill walks it.
+//!
+//! A delivery has two barriers: its attempt is in the trail before the call, its outcome after it. An attempt without an
+//! outcome is looked up at the destination by its key, under the root that it was sent under, and not before it can no longer
+//! take effect. A run is a **batch**: what it posted can be listed, and undone; a tombstone keeps it from coming back.
 //!
 //! ## Words
 //!
@@ -36,11 +51,13 @@
 //! | receipt | the destination's proof: its own id of the post |
 //! | gate, verdict | one question that a message must pass; pass, hold (reason) or drop (reason) |
 //! | ledger, vault | what was seen and what was done about it; the raw messages, by digest, compressed |
+//! | audit trail, index | who decided and did what when, appended only; the same laid out to be looked up |
+//! | batch | one run, and what it posted |
 //!
 //! ## The rooms
 //!
 //! Arrows point down only, and the rooms beside each other never see each other:
-//! `main → cli → engine → {source, policy, ledger, vault, destination} → {mail, delivery, position, finding}`.
+//! `main → cli → engine → {source, policy, ledger, vault, destination} → {mail, delivery, position, finding, disk}`.
 //! [`config`] stands beside the engine: it turns what was written into the settings of the rooms below.
 //! `tests/it/tidy.rs` holds the table and fails where an arrow points up.
 

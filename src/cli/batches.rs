@@ -1,17 +1,19 @@
 //! `mailferry batches`.
 
-use super::session::{self, Needs};
-use super::{Common, Outcome, Progress, Screen};
-use crate::config::Secrets;
+use super::session;
+use super::{Common, Outcome, Screen};
+use crate::engine::World;
 use crate::ledger::BatchSums;
 
 /// List the runs, and what became of their posts. `mailferry undo BATCH` takes one back.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
 
-pub(super) fn run(_args: &Args, common: &Common, screen: &Screen) -> anyhow::Result<Outcome> {
-    let Some(config) = session::configuration(common, screen, Secrets::Skip)? else { return Ok(Outcome::Misused) };
-    let world = session::world(config, Needs::LedgerOnly, "batches", Progress::new())?;
+pub(super) fn run(args: &Args, common: &Common, screen: &Screen) -> anyhow::Result<Outcome> {
+    session::in_world(common, screen, "batches", |world| answer(args, world, screen))
+}
+
+pub(super) fn answer(_args: &Args, world: &World, screen: &Screen) -> anyhow::Result<Outcome> {
     let batches = world.ledger.batches()?;
     screen.json(&batches)?;
     if batches.is_empty() {

@@ -1,8 +1,13 @@
 //! `mailferry reconcile`.
 
-use super::session::{self, Needs};
-use super::{Common, Outcome, Progress, Screen};
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::session;
+use super::{Common, Outcome, Screen};
 use crate::config::Secrets;
+use crate::engine::World;
 
 /// Compare the ledger with the sources and the destinations, and list each difference; change nothing.
 ///
@@ -12,20 +17,13 @@ use crate::config::Secrets;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
 
-pub(super) fn run(_args: &Args, common: &Common, screen: &Screen) -> anyhow::Result<Outcome> {
-    let Some(config) = session::configuration(common, screen, Secrets::Read)? else { return Ok(Outcome::Misused) };
-    let sources = session::sources(&config);
-    let world = session::world(config, Needs::Reading, "reconcile", Progress::new())?;
-    let runtime = session::runtime(sources.len())?;
-    let found = runtime.block_on(async {
-        let signals = tokio::spawn(session::stop_on_signal(world.stop.clone()));
-        let found = world.reconcile(&sources).await;
-        signals.abort();
-        found
-    });
-    runtime.shutdown_background();
-    let found = found?;
-    drop(world);
+pub(super) fn run(args: &Args, common: &Common, screen: &Screen) -> anyhow::Result<Outcome> {
+    session::in_dry_world((common, screen), "reconcile", Secrets::Read, |world, runtime| answer(args, world, runtime, screen))
+}
+
+/// Compares over a ledger that is only read.
+pub(super) fn answer(_args: &Args, world: &Arc<World>, runtime: &Handle, screen: &Screen) -> anyhow::Result<Outcome> {
+    let found = runtime.block_on(world.reconcile(&session::sources(&world.config)))?;
     screen.json(&found)?;
     screen.text(&found)?;
     Ok(if found.is_whole() { Outcome::Done } else { Outcome::Failed })

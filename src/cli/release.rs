@@ -3,9 +3,8 @@
 use serde::Serialize;
 
 use super::held::{self, Waiting, short};
-use super::session::{self, Needs};
-use super::{Common, Outcome, Progress, Screen};
-use crate::config::Secrets;
+use super::session;
+use super::{Common, Outcome, Screen};
 use crate::engine::World;
 use crate::ledger::CrossingId;
 
@@ -45,9 +44,11 @@ struct Released {
 }
 
 pub(super) fn run(args: &Args, common: &Common, screen: &Screen) -> anyhow::Result<Outcome> {
-    let Some(config) = session::configuration(common, screen, Secrets::Skip)? else { return Ok(Outcome::Misused) };
-    let world = session::world(config, Needs::LedgerOnly, "release", Progress::new())?;
-    let waiting = held::all(&world)?;
+    session::in_world(common, screen, "release", |world| answer(args, world, screen))
+}
+
+pub(super) fn answer(args: &Args, world: &World, screen: &Screen) -> anyhow::Result<Outcome> {
+    let waiting = held::all(world)?;
     let mut outcome = Released::default();
     let by = args.by.clone().unwrap_or_else(session::user);
     for wanted in &args.which.messages {
@@ -56,13 +57,13 @@ pub(super) fn run(args: &Args, common: &Common, screen: &Screen) -> anyhow::Resu
         }
     }
     for one in waiting.iter().filter(|one| args.which.name(one)) {
-        match let_go(&world, one, &by)? {
+        match let_go(world, one, &by)? {
             Ok(()) => outcome.released += 1,
             Err(why) => outcome.refused.push(format!("{}: {why}", short(&one.message))),
         }
     }
     screen.json(&outcome)?;
-    screen.line(format_args!("Released {}; `mailferry backfill` posts them.", outcome.released))?;
+    screen.line(format_args!("Released {}; {} posts them.", outcome.released, session::next_run(world)))?;
     outcome.refused.iter().try_for_each(|refused| screen.line(format_args!("Not released: {refused}")))?;
     outcome.unknown.iter().try_for_each(|unknown| screen.line(format_args!("Nothing is held under {unknown}.")))?;
     Ok(if outcome.unknown.is_empty() && outcome.refused.is_empty() { Outcome::Done } else { Outcome::Failed })

@@ -9,7 +9,8 @@ use crate::ledger::BatchId;
 /// Delete at the destination what one run posted; without --yes only say what would be deleted.
 ///
 /// Posts that people answered or reacted to stay, and are listed. What was deleted never comes back, however often mail is
-/// read again. An undo that is stopped or killed goes on when it is run again.
+/// read again. An undo that is stopped or killed goes on when it is run again. Slack is asked about each post before it is
+/// deleted, at its own pace: a thousand posts take about forty minutes.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The run, by its number in `mailferry batches`.

@@ -268,7 +268,9 @@ impl Undoing {
         if self.mode == Mode::Rehearse {
             return Ok(());
         }
-        if let (Regard::Untouched, Some(made)) = (regard, &delivery.made) {
+        // A file may be left where somebody deleted the post that shows it.
+        let is_left = *regard == Regard::Untouched || matches!(delivery.part, Part::File(_));
+        if let (true, Some(made)) = (is_left, &delivery.made) {
             let retracted = self.reach.ask(async |to, channel| to.retract(channel, receipt, &made.attempt.handle).await).await?;
             retracted.map_err(Halt::Failed)?;
         }

@@ -11,6 +11,8 @@ pub enum Stage {
     Deliver,
     /// Making what was posted ready to be read.
     Publish,
+    /// Following the sources and posting what arrives.
+    Mirror,
     /// Deleting posts.
     Undo,
     /// Comparing the ledger with the world.

@@ -27,7 +27,7 @@ mod undo;
 mod words;
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -99,7 +99,7 @@ pub enum LedgerError {
 
 /// The ledger of one state directory.
 pub struct Ledger {
-    store: Box<dyn Store>,
+    store: Arc<dyn Store>,
     writer: Mutex<Writer>,
     barrier: Barrier,
     /// What is synced at each barrier; `None` for a ledger whose writes stay in memory.
@@ -171,7 +171,7 @@ impl Ledger {
         Ok(Self { _lock: lock, _aside: Some(aside), ..ledger })
     }
 
-    fn over(store: Box<dyn Store>, writer: Writer, holder: &str, clock: fn() -> DateTime<Utc>) -> Self {
+    fn over(store: Arc<dyn Store>, writer: Writer, holder: &str, clock: fn() -> DateTime<Utc>) -> Self {
         Self {
             store,
             writer: Mutex::new(writer),
@@ -193,8 +193,13 @@ impl Ledger {
     /// A ledger whose writes stay in memory, over nothing or over another ledger, which is only read: for a dry run.
     pub fn scratch(base: Option<Self>, clock: fn() -> DateTime<Utc>) -> Self {
         let (base, lock, aside) = base.map_or((None, None, None), |base| (Some(base.store), base._lock, base._aside));
-        let ledger = Self::over(Box::new(Scratch::over(base)), Writer::default(), "a dry run", clock);
+        let ledger = Self::over(Arc::new(Scratch::over(base)), Writer::default(), "a dry run", clock);
         Self { _lock: lock, _aside: aside, ..ledger }
+    }
+
+    /// The same over a ledger that goes on being written: for a dry run beside a run.
+    pub fn beside(&self) -> Self {
+        Self::over(Arc::new(Scratch::over(Some(self.store.clone()))), Writer::default(), "a dry run", self.clock)
     }
 
     /// Where to go on in a mailbox.
@@ -234,11 +239,11 @@ impl Ledger {
 }
 
 /// Opens the index in a directory, or makes it.
-fn open_index(disk: Disk, dir: &Path) -> Result<Box<dyn Store>, LedgerError> {
+fn open_index(disk: Disk, dir: &Path) -> Result<Arc<dyn Store>, LedgerError> {
     let store = sled::SledStore::open(disk, dir)?;
     match store.get(keys::table::FORMAT)?.map(|bytes| decode(&bytes)).transpose()? {
         Some(found) if found > FORMAT => Err(LedgerError::Newer { found }),
-        Some(_) | None => Ok(Box::new(store)),
+        Some(_) | None => Ok(Arc::new(store)),
     }
 }
 

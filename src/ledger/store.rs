@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::LedgerError;
 
@@ -110,13 +110,13 @@ impl<'a> Overlay<'a> {
 
 /// A store whose writes stay in memory, over nothing or over another store that is only read.
 pub(super) struct Scratch {
-    base: Option<Box<dyn Store>>,
+    base: Option<Arc<dyn Store>>,
     writes: Mutex<Writes>,
 }
 
 impl Scratch {
     /// A scratch store over `base`.
-    pub(super) fn over(base: Option<Box<dyn Store>>) -> Self {
+    pub(super) fn over(base: Option<Arc<dyn Store>>) -> Self {
         Self { base, writes: Mutex::default() }
     }
 
@@ -192,7 +192,7 @@ mod tests {
             };
             let base = Scratch::over(None);
             base.apply(writes(&below)).unwrap();
-            let top = Scratch::over(Some(Box::new(base)));
+            let top = Scratch::over(Some(Arc::new(base)));
             top.apply(writes(&above)).unwrap();
             let mut expected = below;
             expected.extend(above);

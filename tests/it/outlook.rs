@@ -162,13 +162,13 @@ fn damage_is_said_where_it_is_and_stops_nothing_else() {
     let lines = lines(&shelf.run(&source(&shelf)).sent);
     assert!(lines[0].starts_with("mail/a.pst failed") && lines[0].contains("scanpst"), "{lines:?}");
     assert_eq!(lines[1..], ["mail/b.pst/Inbox one", "mail/b.pst/Inbox two"]);
-    // Every byte of it may be wrong.
+    // Every byte of it may be wrong. A census of what can be read in part is an error, so none is compared here.
     for at in (0..whole.len()).step_by(23) {
         let mut damaged = whole.clone();
         damaged[at] ^= 0xFF;
         let shelf = Shelf::default();
         shelf.put("mail/a.pst", &damaged);
-        shelf.run(&source(&shelf));
+        assert!(shelf.run_until(&source(&shelf), usize::MAX).result.is_ok(), "byte {at}");
     }
 }
 
@@ -224,7 +224,8 @@ fn a_census_counts_the_mails_against_what_is_known() {
         (census.mailbox.clone(), census.held, census.unknown)
     };
     assert_eq!(census(), ("mail/a.pst".into(), 33, 33));
-    shelf.run_until(&source(&shelf), 4);
+    // What is expected, and two mails with a contact between them that is none.
+    shelf.run_until(&source(&shelf), 5);
     assert_eq!(census(), ("mail/a.pst".into(), 33, 31));
     shelf.run(&source(&shelf));
     assert_eq!(census(), ("mail/a.pst".into(), 33, 0));

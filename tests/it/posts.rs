@@ -149,9 +149,8 @@ fn a_thread_says_where_it_goes_on() {
 fn a_backfill_posts_what_is_hidden_as_a_file_where_the_configuration_says_so() {
     for (setting, files) in [("vault", 0), ("file", 1)] {
         let project = Project::new(&format!("{ARCHIVE}[posts]\nhidden = \"{setting}\"\n"));
-        let raw = format!(
-            "From x Mon Mar  1 10:00:00 2021\nFrom: ann@acme.example\nTo: bob@ourco.example\nSubject: Re: Rowing\nMessage-ID: <1@x>\nDate: Mon, 1 Mar 2021 09:05:00 +0100\n\n{ANSWER}\n"
-        );
+        let raw = "From x Mon Mar  1 10:00:00 2021\nFrom: ann@acme.example\nTo: bob@ourco.example\nSubject: Rowing\n\
+                   Message-ID: <1@x>\nDate: Mon, 1 Mar 2021 09:05:00 +0100\n\nYes.\n\n-- \nAnn Lee, Acme\n\n";
         project.write("mail/a.mbox", raw);
         for _ in 0..2 {
             project.run(&["backfill"]).well();

@@ -11,12 +11,13 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use async_imap::Client;
-use async_imap::imap_proto::{Outcome, Response, Status};
+use async_imap::imap_proto::{MailboxDatum, Outcome, Response, Status};
 use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::failure::{Failure, said};
+use super::idle::Event;
 
 /// What an IMAP connection runs over: TCP, or TLS over TCP.
 pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + Sync + fmt::Debug {}
@@ -128,9 +129,7 @@ impl Connection {
     where
         F: FnMut(&Response<'_>) + Send,
     {
-        self.commands = self.commands.wrapping_add(1);
-        let tag = format!("F{}", self.commands);
-        self.write(&[tag.as_bytes(), b" ", &command.line].concat()).await?;
+        let tag = self.begin(&command.line).await?;
         let mut continued = command.continued.into_iter();
         loop {
             let step = self.read(|answer| {
@@ -147,16 +146,44 @@ impl Connection {
                 Step::More => {
                     let line =
                         continued.next().ok_or_else(|| Failure::Lost("the server asks for more than there is".to_owned()))?;
-                    self.write(&line).await?;
+                    self.send(&line).await?;
                 }
             }
         }
     }
 
-    async fn write(&mut self, line: &[u8]) -> Result<(), Failure> {
+    /// Sends a command and returns its tag. Its answers have to be listened to, to the end, before the next.
+    pub(super) async fn begin(&mut self, line: impl AsRef<[u8]>) -> Result<String, Failure> {
+        self.commands = self.commands.wrapping_add(1);
+        let tag = format!("F{}", self.commands);
+        self.send([tag.as_bytes(), b" ", line.as_ref()].concat()).await?;
+        Ok(tag)
+    }
+
+    /// Listens for one answer to a command that was begun, for so long.
+    pub(super) async fn listen(&mut self, tag: &str, limit: Duration) -> Event {
+        let hear = |answer: &Response<'_>| match step(answer, tag) {
+            Step::More => Event::Continued,
+            Step::Expunged => Event::Expunged,
+            Step::End(end) => Event::Ended(end),
+            Step::Answer => {
+                if let Response::MailboxData(MailboxDatum::Exists(count)) = answer {
+                    Event::Exists(*count)
+                } else {
+                    Event::Other
+                }
+            }
+        };
+        let heard = self.read_within(limit, hear).await;
+        heard.map_or_else(|failure| Event::Ended(Err(failure)), |event| event.unwrap_or(Event::Silence))
+    }
+
+    /// Sends one line.
+    pub(super) async fn send(&mut self, line: impl AsRef<[u8]>) -> Result<(), Failure> {
+        let line = [line.as_ref(), b"\r\n"].concat();
         let wire = self.client.get_mut();
         let writing = async {
-            wire.write_all(&[line, b"\r\n"].concat()).await?;
+            wire.write_all(&line).await?;
             wire.flush().await
         };
         match timeout(self.answer_limit, writing).await {
@@ -167,14 +194,24 @@ impl Connection {
 
     /// Reads one answer and gives it to `sort`.
     async fn read<T>(&mut self, sort: impl FnOnce(&Response<'_>) -> T + Send) -> Result<T, Failure> {
+        let limit = self.answer_limit;
+        self.read_within(limit, sort).await?.ok_or_else(|| Failure::Lost(format!("the server was silent for {limit:?}")))
+    }
+
+    /// The same for as long as it is said; `None` where nothing came. What had come of an answer by then is kept.
+    async fn read_within<T>(
+        &mut self,
+        limit: Duration,
+        sort: impl FnOnce(&Response<'_>) -> T + Send,
+    ) -> Result<Option<T>, Failure> {
         // Unwind safe because a connection that panicked is never used again: see the type's promise.
         let reading = AssertUnwindSafe(self.client.read_response()).catch_unwind();
-        match timeout(self.answer_limit, reading).await {
-            Ok(Ok(Ok(Some(answer)))) => Ok(sort(answer.parsed())),
+        match timeout(limit, reading).await {
+            Ok(Ok(Ok(Some(answer)))) => Ok(Some(sort(answer.parsed()))),
             Ok(Ok(Ok(None))) => Err(Failure::Lost("the server closed the connection".to_owned())),
             Ok(Ok(Err(error))) => Err(Failure::Lost(broken_wire(&error))),
             Ok(Err(_panic)) => Err(Failure::Lost("the server sent what cannot be understood".to_owned())),
-            Err(_) => Err(Failure::Lost(format!("the server was silent for {:?}", self.answer_limit))),
+            Err(_) => Ok(None),
         }
     }
 }

@@ -6,6 +6,9 @@
 //! Nothing counts but a tagged OK to the command that was given (`command`): a refusal, a closed connection or an answer
 //! that cannot be understood is a failure with a name (`failure`), never "nothing there".
 //!
+//! What SEARCH does not name though EXAMINE counts it is found by FETCH (`hidden`). A census counts by UIDs alone what there
+//! is and is not known (`census`), and a watcher waits for what arrives (`watch`, `idle`).
+//!
 //! What breaks is tried again after a pause (`patience`) and goes on where it was (`progress`). A message that cannot be
 //! had is isolated and sent as unreadable (`alone`).
 //!
@@ -22,6 +25,7 @@ mod cursor;
 mod failure;
 mod fetch;
 mod hidden;
+mod idle;
 mod login;
 mod mailboxes;
 mod names;
@@ -30,6 +34,7 @@ mod progress;
 mod reader;
 mod scan;
 mod tls;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,6 +48,7 @@ use crate::finding::Finding;
 use crate::position::SourceName;
 
 pub use self::patience::Patience;
+pub use self::watch::{Watched, Watcher};
 
 /// How the connection is secured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

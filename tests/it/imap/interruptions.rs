@@ -19,7 +19,8 @@ fn office() -> Office {
 fn hasty(server: &Running, tries: u32) -> ImapSource {
     let short = Duration::from_millis(400);
     let first_pause = Duration::from_millis(1);
-    let patience = Patience { connect: short, login: short, answer: short, command: short, first_pause, tries };
+    let patience =
+        Patience { connect: short, login: short, answer: short, command: short, first_pause, tries, ..Patience::default() };
     source(settings(server.port, Security::None)).with_patience(patience)
 }
 

@@ -5,6 +5,7 @@ mod dovecot;
 mod interruptions;
 mod lifetimes;
 mod scripted;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
