@@ -172,10 +172,8 @@ fn survey_file(survey: &mut Survey<'_>, path: &Path) {
             let (left_out, read): (Vec<_>, Vec<_>) = folders.into_iter().partition(|folder| folder.purpose == Purpose::LeftOut);
             let read: usize = read.iter().map(|folder| count(&mut store, folder)).sum();
             let not_read: usize = left_out.iter().map(|folder| count(&mut store, folder)).sum();
-            survey.remark(
-                path,
-                &format!("{read} items to read; {not_read} left out in folders of what was thrown away, drafts and junk"),
-            );
+            let items = if read == 1 { "item" } else { "items" };
+            survey.remark(path, &format!("{read} {items} to read; {not_read} left out with what was thrown away, drafts and junk"));
         }
         Err(fault) => survey.refuse(path, fault.to_string(), "check that it is a PST file and its permissions"),
     }
