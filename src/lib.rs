@@ -75,3 +75,4 @@ pub mod position;
 pub mod report;
 pub mod source;
 pub mod vault;
+pub mod web;

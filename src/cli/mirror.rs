@@ -4,6 +4,7 @@ use super::session::{self, Needs};
 use super::{Common, Outcome, Progress, Screen, control};
 use crate::config::Secrets;
 use crate::report::Ends;
+use crate::web::Web;
 
 /// Read and post what there is, and go on with what arrives, until SIGTERM or Ctrl-C.
 ///
@@ -21,8 +22,12 @@ pub(super) fn run(_args: &Args, common: &Common, screen: &Screen) -> anyhow::Res
     let ran = runtime.block_on(async {
         let signals = tokio::spawn(session::stop_on_signal(world.stop.clone()));
         let answers = tokio::spawn(control::Socket::open(&world.config.state)?.serve(world.clone()));
+        if let Some(address) = world.config.mirror.listen {
+            tokio::spawn(Web::listen(address).await?.serve(world.clone()));
+        }
         let ran = world.mirror(&sources).await;
         answers.abort();
+        // It is ended: the socket is gone when this returns.
         drop(answers.await);
         signals.abort();
         ran

@@ -3,6 +3,7 @@
 
 mod complaint;
 mod destination;
+mod mirror;
 mod name;
 mod party;
 mod posts;
@@ -31,6 +32,7 @@ use crate::position::SourceName;
 use crate::source::imap::ImapSettings;
 
 pub use self::complaint::{Complaint, ConfigError};
+pub use self::mirror::MirrorConfig;
 pub use self::secret::Secrets;
 
 /// The state directory where the file names none.
@@ -55,6 +57,8 @@ pub struct Config {
     pub reuse: Reuse,
     /// Where the hidden part of a text is.
     pub hidden: HiddenText,
+    /// How a run that goes on is watched.
+    pub mirror: MirrorConfig,
     /// Where mail comes from.
     pub sources: Vec<SourceConfig>,
     /// Where posts go, at least one.
@@ -189,6 +193,7 @@ fn read(mut table: Table<'_>, file: PathBuf, secrets: Secrets) -> Option<Config>
     let organisation = table.table("organisation").and_then(|table| party::organisation(table, &mut claims));
     let (rules, unverified) = policy(table.table("policy"));
     let (reuse, hidden) = (posts::reuse(table.table("threads")), posts::hidden(table.table("posts")));
+    let mirror = mirror::mirror(table.table("mirror"));
 
     let sources = named(&mut table, "source", "kind = \"mbox\" and path = \"mail/*.mbox\"");
     let sources: Vec<_> = sources.into_iter().filter_map(|table| source::source(table, unverified, &setting)).collect();
@@ -201,7 +206,7 @@ fn read(mut table: Table<'_>, file: PathBuf, secrets: Secrets) -> Option<Config>
 
     let directory = claims.directory(organisation?, partners, complaints)?;
     let destinations = drafts.into_iter().map(|draft| draft.config).collect::<Option<_>>()?;
-    Some(Config { file, state: state?, directory, rules, reuse, hidden, sources, destinations })
+    Some(Config { file, state: state?, directory, rules, reuse, hidden, mirror, sources, destinations })
 }
 
 /// The tables under `[[key]]`, at least one, each with a name of its own.

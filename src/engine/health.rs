@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -58,6 +59,23 @@ pub struct Trouble {
     pub since: DateTime<Utc>,
     /// What, as a sentence.
     pub why: String,
+}
+
+impl HealthReport {
+    /// Why it is not well: sources that were not read to their end for so long, each a sentence.
+    pub fn complaints(&self, now: DateTime<Utc>, silent_after: Duration) -> Vec<String> {
+        let silent = |source: &SourceHealth| {
+            let last = source.caught_up.or(self.since)?;
+            let silence = (now - last).to_std().unwrap_or_default();
+            (silence > silent_after).then_some(silence.as_secs())
+        };
+        let sources = self.sources.iter().filter_map(|(name, source)| {
+            let seconds = silent(source)?;
+            let why = source.trouble.as_ref().map_or_else(String::new, |trouble| format!(": {}", trouble.why));
+            Some(format!("{name} was not read to its end for {seconds} s{why}"))
+        });
+        sources.collect()
+    }
 }
 
 impl Health {

@@ -108,7 +108,13 @@ struct Lanes {
 async fn deliver(world: Arc<World>) -> anyhow::Result<()> {
     let mut lanes =
         Lanes { world: world.clone(), running: JoinSet::new(), taken: BTreeMap::new(), pauses: BTreeMap::new(), publish_at: None };
+    let mut day = (world.clock)().date_naive();
     while !world.stop.is_asked() {
+        let today = (world.clock)().date_naive();
+        if today != day {
+            day = today;
+            world.ledger.begin_anew()?;
+        }
         lanes.begin()?;
         let publish_at = lanes.publish_at;
         tokio::select! {

@@ -92,7 +92,7 @@ impl World {
         deliver::run(self).await
     }
 
-    /// Admits and delivers what there is and what arrives, until somebody asks to stop.
+    /// Admits and delivers what there is and what arrives, until somebody asks to stop. Each day is a batch of its own.
     ///
     /// # Errors
     /// When the ledger or the vault cannot be read or written. Sources and channels in trouble are tried again for ever.

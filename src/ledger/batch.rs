@@ -74,10 +74,20 @@ impl Ledger {
             Ok(())
         })?;
         let batch = BatchId(last + 1);
-        self.set_batch(batch);
+        self.set_batch(batch, command, user);
         let version = env!("CARGO_PKG_VERSION").to_owned();
         self.change(vec![Change::Began { command: command.to_owned(), version, user: user.to_owned() }])?;
         Ok(batch)
+    }
+
+    /// Ends the batch and begins another of the same run: one that goes on for months is a batch a day.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read or written.
+    pub fn begin_anew(&self) -> Result<BatchId, LedgerError> {
+        self.end()?;
+        let (command, user) = self.run();
+        self.begin(&command, &user)
     }
 
     /// Ends the run that [`Ledger::begin`] began, and makes the index as new as the trail.

@@ -29,6 +29,14 @@ impl Writer {
     }
 }
 
+/// The run that writes.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    batch: Option<BatchId>,
+    command: String,
+    user: String,
+}
+
 /// Changes that are made together, all or nothing.
 pub(super) struct Edit<'a> {
     transaction: Overlay<'a>,
@@ -87,16 +95,23 @@ impl Ledger {
     }
 
     /// The run that the entries belong to from now on.
-    pub(super) fn set_batch(&self, batch: BatchId) {
-        *self.batch.lock().unwrap_or_else(PoisonError::into_inner) = Some(batch);
+    pub(super) fn set_batch(&self, batch: BatchId, command: &str, user: &str) {
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner) =
+            Run { batch: Some(batch), command: command.to_owned(), user: user.to_owned() };
+    }
+
+    /// The command of the run, and who runs it.
+    pub(super) fn run(&self) -> (String, String) {
+        let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        (run.command.clone(), run.user.clone())
     }
 
     fn stamp(&self) -> Stamp {
-        let batch = *self.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = self.run.lock().unwrap_or_else(PoisonError::into_inner).batch;
         Stamp { at: (self.clock)(), by: self.holder.clone(), batch }
     }
 
-    fn writing(&self) -> MutexGuard<'_, Writer> {
+    pub(super) fn writing(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -36,7 +36,7 @@ use tempfile::TempDir;
 
 use self::audit::{Stamp, Synced, Trail};
 use self::barrier::Barrier;
-use self::edit::Writer;
+use self::edit::{Run, Writer};
 use self::lock::StateLock;
 use self::recover::{Standing, catch_up};
 use self::store::{Overlay, Scratch, Store};
@@ -107,7 +107,7 @@ pub struct Ledger {
     /// Which command of whom writes.
     holder: String,
     clock: fn() -> DateTime<Utc>,
-    batch: Mutex<Option<BatchId>>,
+    run: Mutex<Run>,
     _lock: Option<StateLock>,
     _aside: Option<TempDir>,
 }
@@ -179,7 +179,7 @@ impl Ledger {
             synced: None,
             holder: holder.to_owned(),
             clock,
-            batch: Mutex::new(None),
+            run: Mutex::default(),
             _lock: None,
             _aside: None,
         }

@@ -129,6 +129,8 @@ impl Ledger {
     /// # Errors
     /// When the index cannot be read.
     pub fn sums(&self) -> Result<Sums, LedgerError> {
+        // Nothing is admitted between the counting of positions and that of messages.
+        let _writing = self.writing();
         let mut sums = Sums::default();
         self.count_sources(&mut sums)?;
         self.each_message(|_, record| {

@@ -187,3 +187,45 @@ fn one_source_in_trouble_keeps_no_other_back_and_is_said() {
     eventually("it is read once it is there", &mut mirror, || posts(&slack) == 9);
     assert_eq!(mirror.stop().1, 0);
 }
+
+/// What is answered to a GET: the status line and the rest.
+fn get(port: u16, path: &str) -> Option<(String, String)> {
+    use std::io::Write as _;
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (status, rest) = answer.split_once("\r\n")?;
+    Some((status.to_owned(), rest.to_owned()))
+}
+
+#[test]
+fn a_monitor_sees_that_it_is_well_and_what_is_not() {
+    let slack = FakeSlack::start();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let watched = |more: &str| format!("{MBOX}\n{more}[mirror]\nlisten = \"127.0.0.1:{port}\"\nsilent_after_seconds = 10\n");
+    let project_of = |more: &str| {
+        let project = project(&slack, &watched(more));
+        project.write("mail/a.mbox", threads(1));
+        project
+    };
+    let well = project_of("");
+    let mut mirror = Mirror::start(&well);
+    eventually("all is posted", &mut mirror, || posts(&slack) == 8);
+    eventually("the posts are counted", &mut mirror, || {
+        get(port, "/metrics").is_some_and(|(_, text)| text.contains("mailferry_channel_posts_total{channel=\"ext-acme\"} 4"))
+    });
+    let (status, body) = get(port, "/healthz").unwrap();
+    assert!(status.contains("200") && body.contains("\"healthy\":true"), "{status} {body}");
+    assert!(!body.contains("words of") && !body.contains("@"), "no mail: {body}");
+    assert!(get(port, "/").unwrap().0.contains("404"));
+    assert_eq!(mirror.stop().1, 0);
+    let ill = project_of("[[source]]\nname = \"lost\"\nkind = \"mbox\"\npath = \"nowhere/*.mbox\"\n");
+    let mut mirror = Mirror::start(&ill);
+    eventually("its silence is complained of", &mut mirror, || {
+        get(port, "/healthz").is_some_and(|(status, body)| status.contains("503") && body.contains("lost was not read to its end"))
+    });
+    let (_, metrics) = get(port, "/metrics").unwrap();
+    assert!(metrics.contains("mailferry_source_trouble{source=\"lost\"} 1"), "{metrics}");
+    assert_eq!(mirror.stop().1, 0);
+}

@@ -23,8 +23,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "report",
             "source",
             "vault",
+            "web",
         ],
     ),
+    ("web", &["engine"]),
     (
         "engine",
         &["config", "delivery", "destination", "finding", "ledger", "mail", "policy", "position", "report", "source", "vault"],
