@@ -3,8 +3,9 @@
 //! The first post of a message carries its heading (author, people, date, subject) and the first piece of its text;
 //! further pieces follow, numbered; then what was recovered of a turn that stands nowhere but in a quotation; then each
 //! file; then, where that is wanted, the hidden text as a file. A file that is not carried (too large, a type that runs,
-//! empty where the destination refuses that) is a *stub*: a line at the end of the text that names file, size, digest and
-//! reason. One that the thread has already is such a line too.
+//! empty where the destination refuses that, kept elsewhere) is a *stub*: a line at the end of the text that names file, size, digest and
+//! reason. One that the thread has already is such a line too. What is no content, such as a signature or a tracking
+//! pixel, is no part of a post.
 //!
 //! What is posted of a message is settled once ([`Outline::parts`]) and kept by the ledger; every part says the same in
 //! every run, since it is made of the message and of the part alone.
@@ -15,6 +16,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 
 use super::{EmptyFiles, Limits};
 use crate::delivery::{DeliveryKey, Part};
+use crate::mail::attachment::{Fate, Named};
 use crate::mail::text::Reading;
 use crate::mail::turn::{self, Lines};
 use crate::mail::{Attachment, Byline, Correspondent, Digest, Message};
@@ -241,8 +243,14 @@ fn carriage(letter: &Letter<'_>, limits: &Limits) -> Carried {
     let mut carried = Carried::default();
     let mut own: BTreeSet<Digest> = BTreeSet::new();
     for (index, attachment) in (0_u32..).zip(&letter.message.attachments) {
+        let by_itself = match &attachment.fate {
+            Fate::LeftOut(_) => continue,
+            Fate::Named(named @ Named::Elsewhere(_)) => Some(named.to_string()),
+            // Whether an empty file can be carried is for the channel to say.
+            Fate::Named(Named::Empty) | Fate::Carried => None,
+        };
         let by_policy = letter.stubs.iter().find(|(stubbed, _)| *stubbed == index).map(|(_, reason)| reason.clone());
-        if let Some(reason) = by_policy.or_else(|| by_limits(attachment, limits)) {
+        if let Some(reason) = by_policy.or(by_itself).or_else(|| by_limits(attachment, limits)) {
             carried.lines.push(not_carried(attachment, &reason));
             carried.stubbed += 1;
         } else if letter.above.contains(&index) {

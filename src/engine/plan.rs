@@ -17,7 +17,7 @@ use crate::destination::Limits;
 use crate::destination::post::{Outline, size};
 use crate::ledger::{Bound, Crossing, End};
 use crate::mail::Message;
-use crate::mail::text::{Reading, read_under};
+use crate::mail::text::Reading;
 use crate::mail::thread::{Example, Reuse, Reuses};
 use crate::policy::gate::{Case, Verdict, judge, judge_partner};
 use crate::report::{Counts, IngestReport};
@@ -179,7 +179,7 @@ impl World {
         expected.reuses.lock().unwrap_or_else(PoisonError::into_inner).see(message);
         let origin = origin(self, &found.position.source, found.sent == Sent::Yes);
         let (date, dated_by) = understand::dated(message, found.internal_date, now);
-        let reading = if bound_for.is_empty() { Reading::default() } else { read_under(&message.subject, &message.body) };
+        let reading = if bound_for.is_empty() { Reading::default() } else { message.reading() };
         let before = Before::nothing(self);
         let judged = bound_for.iter().filter_map(|bound| {
             let partner = self.config.directory.partner(&bound.partner)?;

@@ -9,7 +9,7 @@ use super::guarded;
 use super::notes::Notes;
 
 /// Decodes text. Never fails; what had to be guessed or could not be decoded is noted.
-pub(super) fn decode(bytes: &[u8], label: Option<&str>, notes: &mut Notes) -> String {
+pub(in crate::mail) fn decode(bytes: &[u8], label: Option<&str>, notes: &mut Notes) -> String {
     let label = label.map(|label| label.trim().trim_matches(['"', '\'']).to_ascii_lowercase()).unwrap_or_default();
     match label.as_str() {
         "utf-8" | "utf8" => decode_utf8(bytes, notes),
