@@ -1,5 +1,7 @@
 //! What a reader sees of a body, by mail program and language. The cases stand in `reading/`: tables, and bodies between marks.
 
+mod clients;
+
 use mailferry::mail::text::{Body, read, read_under};
 use proptest::prelude::*;
 
