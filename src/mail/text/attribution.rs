@@ -22,7 +22,9 @@ const MAX_BARE_WORDS: usize = 5;
 /// How sure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Certainty {
-    /// It is one if a quote stands below it.
+    /// It is one if a quote stands below it whose lines begin with `>`.
+    WithMarkedQuote,
+    /// It is one if a quote stands below it, whatever its sign.
     WithQuote,
     /// It is one whatever stands below it.
     Alone,
@@ -58,6 +60,19 @@ static NAME_FIRST: LazyLock<Regex> =
 /// `In article <id>, ann@acme.example writes:`.
 static ARTICLE: LazyLock<Regex> =
     LazyLock::new(|| compile(r"(?i)^\W*(?:in (?:article|message|a message|news|<)|quoting |according to )"));
+/// `Quoting Ann <ann@acme.example>:`, as one family of webmail programs says it in every language.
+static QUOTING: LazyLock<Regex> = LazyLock::new(|| {
+    compile(
+        r"(?i)^\W*(?:quoting|zitat von|citation de|mensaje citado por|citando a?|citazione di|citeren|citerar|citat från|citat fra|lainaus|cytowanie|cytat|cituji|цитирую|цитата)\s",
+    )
+});
+/// `Ann <ann@acme.example> wrote in message` with the news article behind it.
+static NEWS: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i){}\s[^<>@]{{1,40}}<?news:\S+$", any_of(Purpose::Wrote))));
+/// `>>> Ann <ann@acme.example> 03/12/02 09:41 AM >>>`, with unmarked history below.
+static BETWEEN_ARROWS: LazyLock<Regex> =
+    LazyLock::new(|| compile(r"^>>> [^>]{1,60}(?:<[^<>]+>)?[^<>]{1,40}\d:\d\d[^<>]{0,10}>>>$"));
+/// `>>>>> "Ann" == Ann Example <ann@acme.example> writes:`.
+static SUPERCITED: LazyLock<Regex> = LazyLock::new(|| compile(r#"^>{3,}\s?"[^"]{1,40}" == .{1,200}:$"#));
 /// The short form of one large provider: `2016-03-03 17:21 GMT+01:00 Ann`, with nothing behind it.
 static ISO_GMT: LazyLock<Regex> = LazyLock::new(|| compile(r"^\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+\-]\d{1,2}:\d\d \S.*[^<,]$"));
 static DATE_THEN_ADDRESS: LazyLock<Regex> =
@@ -95,12 +110,23 @@ pub(super) fn ending_at(lines: &[Line], end: usize, floor: usize) -> Option<(Ran
     found.map(|(start, certainty, _)| (start..end + 1, certainty))
 }
 
+/// One that begins with the signs of a quote, and is none: it fills its line.
+pub(super) fn with_arrows(line: &str) -> Option<Certainty> {
+    if !line.starts_with(">>>") || line.len() > MAX_BYTES {
+        return None;
+    }
+    let line = line.trim_end();
+    let bare = BETWEEN_ARROWS.is_match(line).then_some(Certainty::Alone);
+    bare.or_else(|| SUPERCITED.is_match(line).then_some(Certainty::WithQuote))
+}
+
 /// Cheap: can this be the last line of one?
 fn ends_like_one(last: &str) -> bool {
     let bare = last.trim_end_matches(['*', '_', ' ', '\u{200e}', '\u{200f}']);
     bare.ends_with([':', '：'])
         || (bare.ends_with("---") && marked(bare))
         || bare.ends_with('>')
+        || last.starts_with("news:")
         || (marked(bare) && (ISO_GMT.is_match(bare) || WROTE.is_match(bare)))
 }
 
@@ -119,6 +145,9 @@ fn judge(joined: &str) -> Option<Certainty> {
     if ISO_GMT.is_match(joined) {
         return Some(Certainty::Alone);
     }
+    if NAME_FIRST.is_match(joined) && NEWS.is_match(joined) {
+        return Some(Certainty::Alone);
+    }
     let bare = joined.trim_end_matches(['*', '_', ' ', '-']);
     let colon = bare.ends_with([':', '：']);
     if !colon && DATE_THEN_ADDRESS.is_match(bare) {
@@ -135,8 +164,10 @@ fn judge(joined: &str) -> Option<Certainty> {
         && colon
         && joined.split_whitespace().count() <= MAX_BARE_WORDS
         && WROTE.find(bare).is_some_and(|verb| is_name(joined.get(..verb.start()).unwrap_or_default()));
-    let likely = (wrote && begins && (date || address)) || (colon && dated) || named;
-    likely.then_some(Certainty::WithQuote)
+    if (wrote && begins && (date || address)) || named {
+        return Some(Certainty::WithQuote);
+    }
+    (colon && (dated || (address && QUOTING.is_match(joined)))).then_some(Certainty::WithMarkedQuote)
 }
 
 #[cfg(test)]
@@ -159,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_language_without_a_row_needs_a_quote_below() {
-        assert_eq!(of("mié 3 ots. 2021, 10:00, Ann (ann@acme.example) zioenez:"), Some((0, Certainty::WithQuote)));
+        assert_eq!(of("mié 3 ots. 2021, 10:00, Ann (ann@acme.example) zioenez:"), Some((0, Certainty::WithMarkedQuote)));
     }
 
     #[test]

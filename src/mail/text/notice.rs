@@ -18,6 +18,8 @@ const BANNER_LINES: usize = 8;
 const NOTICE_CHARS: usize = 90;
 /// And says what it is about within so many bytes.
 const NOTICE_BEGINS_WITHIN: usize = 200;
+/// The line of a ticket system has so many bytes at most.
+const MAX_REPLY_LINE_BYTES: usize = 160;
 /// The signed text's armour has so many lines at most.
 const ARMOUR_LINES: usize = 120;
 
@@ -28,6 +30,9 @@ static BANNER_TAG: LazyLock<Regex> = LazyLock::new(|| {
         r"(?i)^[\s*_]*[\[(<*]+\s*(?:external|ext|extern|externe|externo|esterno)(?:\s+(?:e-?mail|sender|mail|message))?\s*[\])>*]+[\s*_]*$",
     )
 });
+/// Strokes before and behind, or nothing else in the line.
+static REPLY_LINE: LazyLock<Regex> =
+    LazyLock::new(|| compile(&format!(r"(?i)^[^\p{{L}}\p{{N}}>]*{}[^\p{{L}}\p{{N}}]*$", any_of(Purpose::ReplyLine))));
 static FOOTER: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", any_of(Purpose::Footer))));
 static INLINE: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", any_of(Purpose::InlineAnswers))));
 static HEADING: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i)^[\s*_#>\-]*{}", any_of(Purpose::NoticeHeading))));
@@ -40,6 +45,11 @@ pub(super) fn is_rule(line: &str) -> bool {
     !strokes.is_empty()
         && strokes.chars().all(|c| "_-=~*#+—–―─═•·.ᐧ ".contains(c))
         && (strokes == "ᐧ" || strokes.chars().filter(|&c| !" .·•".contains(c)).count() > 1)
+}
+
+/// `##- Please type your reply above this line -##`: below it stands what the ticket system sent.
+pub(super) fn is_reply_line(line: &str) -> bool {
+    line.len() <= MAX_REPLY_LINE_BYTES && REPLY_LINE.is_match(line)
 }
 
 /// A warning at the top: the lines to hide.

@@ -43,9 +43,9 @@ fn case(text: &'static str) -> Case {
     Case { class, name, mail: format!("{HEADERS}{subject}{mail}"), shown }
 }
 
-/// The lines with something on them; how many blank lines stand between them is tested elsewhere.
+/// The lines with something on them; how many blank lines stand between them, quoted or not, is tested elsewhere.
 fn lines(text: &str) -> Vec<&str> {
-    text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect()
+    text.lines().map(str::trim_end).filter(|line| !line.trim_matches(['>', ' ']).is_empty()).collect()
 }
 
 /// How a class fared.
