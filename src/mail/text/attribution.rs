@@ -19,6 +19,9 @@ const MAX_BYTES: usize = 480;
 /// `Ann Example wrote:` without a date or an address has so many words at most.
 const MAX_BARE_WORDS: usize = 5;
 
+/// A mail begins within so many lines.
+const MAX_BLANK_ABOVE: usize = 4;
+
 /// How sure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Certainty {
@@ -63,9 +66,12 @@ static ARTICLE: LazyLock<Regex> =
 /// `Quoting Ann <ann@acme.example>:`, as one family of webmail programs says it in every language.
 static QUOTING: LazyLock<Regex> = LazyLock::new(|| {
     compile(
-        r"(?i)^\W*(?:quoting|zitat von|citation de|mensaje citado por|citando a?|citazione di|citeren|citerar|citat från|citat fra|lainaus|cytowanie|cytat|cituji|цитирую|цитата)\s",
+        r"(?i)^\W*(?:quoting|excerpts from|zitat von|citation de|mensaje citado por|citando a?|citazione di|citeren|citerar|citat från|citat fra|lainaus|cytowanie|cytat|cituji|цитирую|цитата)\s",
     )
 });
+/// `Ann Example <ann@acme.example>:` and nothing else.
+static NAME_AND_ADDRESS: LazyLock<Regex> =
+    LazyLock::new(|| compile(r#"^[\s*_\-"'“]*(?:[^\s<>@:;]+\s+){0,8}<[^<>\s]+@[^<>\s]+>\s?:$"#));
 /// `Ann <ann@acme.example> wrote in message` with the news article behind it.
 static NEWS: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i){}\s[^<>@]{{1,40}}<?news:\S+$", any_of(Purpose::Wrote))));
 /// `>>> Ann <ann@acme.example> 03/12/02 09:41 AM >>>`, with unmarked history below.
@@ -97,7 +103,11 @@ pub(super) fn ending_at(lines: &[Line], end: usize, floor: usize) -> Option<(Ran
             break;
         }
         match found {
-            None => found = judge(&joined).map(|certainty| (start, certainty, DATE.is_match(&joined))),
+            None => {
+                let judged =
+                    judge(&joined).or_else(|| (start == end && is_first(lines, start)).then(|| judge_first(&joined)).flatten());
+                found = judged.map(|certainty| (start, certainty, DATE.is_match(&joined)));
+            }
             Some((_, _, true)) => break,
             // It lacks its date: that stands on a line above, or nowhere.
             Some((_, certainty, false)) if DATE_FIRST.is_match(text) && (DATE.is_match(text) || TIME.is_match(text)) => {
@@ -128,6 +138,20 @@ fn ends_like_one(last: &str) -> bool {
         || bare.ends_with('>')
         || last.starts_with("news:")
         || (marked(bare) && (ISO_GMT.is_match(bare) || WROTE.is_match(bare)))
+}
+
+/// Nothing but blank lines stand above.
+fn is_first(lines: &[Line], start: usize) -> bool {
+    start <= MAX_BLANK_ABOVE && lines.iter().take(start).all(Line::is_blank)
+}
+
+/// A mail that begins so and goes on with a quote: `Ann Example:`, `ann writes:`.
+fn judge_first(line: &str) -> Option<Certainty> {
+    let bare = line.trim_start_matches(['*', '-', ' ']);
+    let name = bare.strip_suffix([':', '：'])?;
+    let words = name.split_whitespace().count();
+    let named = (2..MAX_BARE_WORDS).contains(&words) && is_name(name);
+    (words <= MAX_BARE_WORDS && (named || WROTE.is_match(bare))).then_some(Certainty::WithMarkedQuote)
 }
 
 /// Cheaper still: without a digit or an address it is none, unless it ends in a colon.
@@ -164,10 +188,11 @@ fn judge(joined: &str) -> Option<Certainty> {
         && colon
         && joined.split_whitespace().count() <= MAX_BARE_WORDS
         && WROTE.find(bare).is_some_and(|verb| is_name(joined.get(..verb.start()).unwrap_or_default()));
-    if (wrote && begins && (date || address)) || named {
+    if (wrote && begins && (date || address || time)) || named {
         return Some(Certainty::WithQuote);
     }
-    (colon && (dated || (address && QUOTING.is_match(joined)))).then_some(Certainty::WithMarkedQuote)
+    let quoting = (address || date) && QUOTING.is_match(joined);
+    (colon && (dated || quoting || NAME_AND_ADDRESS.is_match(joined))).then_some(Certainty::WithMarkedQuote)
 }
 
 #[cfg(test)]

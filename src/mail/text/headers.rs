@@ -16,6 +16,8 @@ use super::phrases::Purpose;
 const MAX_LINES: usize = 40;
 /// A value is wrapped over so many lines at most.
 const MAX_CONTINUATION: usize = 8;
+/// A date has so many digits at least: day, year and time.
+const MIN_DATE_DIGITS: usize = 6;
 /// The longest name of a header, in bytes.
 const MAX_NAME_BYTES: usize = 60;
 
@@ -142,6 +144,10 @@ pub(super) fn block_at(lines: &[Line], start: usize) -> Option<Range<usize>> {
             address |= kinds.contains(&Header::From) && line.text.contains('@');
             (end, wrapped, gap) = (i + 1, 0, 0);
         } else {
+            // A date under a name that the table lacks.
+            if PAIR.is_match(&line.text) && line.text.bytes().filter(u8::is_ascii_digit).count() >= MIN_DATE_DIGITS {
+                seen.push(Header::Sent);
+            }
             wrapped += 1;
             if gap > 0 || wrapped > MAX_CONTINUATION {
                 break;

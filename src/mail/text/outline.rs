@@ -148,10 +148,10 @@ fn quote_below(lines: &[Line], kinds: &[Kind], i: usize, certainty: Certainty, s
     if kinds.get(below) == Some(&Kind::Quote) {
         return true;
     }
-    if certainty == Certainty::WithMarkedQuote {
+    let Some(own) = lines.get(below).and_then(|line| own_sign(&line.text)) else { return false };
+    if certainty == Certainty::WithMarkedQuote && !own.ends_with('>') {
         return false;
     }
-    let Some(own) = lines.get(below).and_then(|line| own_sign(&line.text)) else { return false };
     let again =
         lines.iter().skip(below + 1).find(|line| !line.is_blank()).is_some_and(|line| line.text.trim_start().starts_with(own));
     if again {

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Body;
 use super::pattern::compile;
+use super::{Body, html};
 
 /// A plain part that only points to the HTML is so long at most, in bytes.
 const MAX_STUB_BYTES: usize = 600;
@@ -59,14 +59,14 @@ fn is_stub(plain: &str) -> bool {
     plain.len() <= MAX_STUB_BYTES && (NO_HTML.is_match(plain) || !LINK.replace_all(plain, "").chars().any(char::is_alphanumeric))
 }
 
-/// Short, and most of its words are not in the HTML: it is no form of the same text.
+/// Short, and most of its words are not in the HTML, which says more: it is no form of the same text.
 fn says_otherwise(plain: &str, html: &str) -> bool {
     if plain.len() > MAX_STUB_BYTES {
         return false;
     }
     let plain = LINK.replace_all(plain, " ");
     let words = words(&plain);
-    let there = self::words(html);
+    let there = self::words(&html::words(html));
     let common = words.intersection(&there).count();
     words.len() >= MIN_WORDS && common * 3 < words.len() && there.len() > words.len()
 }

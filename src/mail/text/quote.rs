@@ -113,6 +113,9 @@ pub(super) fn is_head_alone(lines: &[Line], kinds: &[Kind], start: usize) -> boo
     if !titled || start.checked_sub(1).is_some_and(|above| kinds.get(above) == Some(&Kind::Quote)) {
         return false;
     }
+    if kinds.iter().skip(start).skip_while(|&&kind| kind == Kind::Quote).any(|&kind| kind == Kind::Quote) {
+        return false;
+    }
     let run = kinds.iter().skip(start).take_while(|&&kind| kind == Kind::Quote).count();
     let inner: Vec<Line> = lines.iter().skip(start).take(run.min(MAX_HEAD_LINES)).map(unquoted).collect();
     run <= MAX_HEAD_LINES && headers::block(&inner, 1).is_some_and(|block| inner.iter().skip(block.end).all(Line::is_blank))
@@ -126,7 +129,9 @@ fn head(inner: &[Line]) -> Option<usize> {
     let block = headers::block(inner, below).map(|range| range.end);
     let introduced = || {
         let end = (first..first + 4).find_map(|end| attribution::ending_at(inner, end, first))?;
-        (end.1 == Certainty::Alone && end.0.start == first).then_some(end.0.end)
+        // What it introduces is quoted once more: then the author above quotes two people.
+        let deeper = inner.iter().skip(end.0.end).find(|line| !line.is_blank()).is_some_and(|line| line.text.starts_with('>'));
+        (end.1 == Certainty::Alone && end.0.start == first && !deeper).then_some(end.0.end)
     };
     block.or(title.then_some(below)).or_else(introduced)
 }

@@ -201,11 +201,16 @@ impl<'a> Page<'a> {
         }
         let part = |i: usize| matches!(self.kind(i), Kind::Blank | Kind::Rule) || self.is_stroke(i);
         let start = (from..self.end).rev().take_while(|&i| !part(i)).last()?;
-        let paragraph = || self.joined(start, " ");
-        let legal = self.end - start <= MAX_LEGAL_LINES && notice::is_legal(&paragraph());
-        let footer = self.end - start <= MAX_FOOTER_LINES && notice::is_footer(&paragraph());
-        let with_stroke = start.checked_sub(1).filter(|&above| above >= from && self.is_stroke(above)).unwrap_or(start);
-        (legal || footer).then_some(with_stroke)
+        let legal = self.end - start <= MAX_LEGAL_LINES && notice::is_legal(&self.joined(start, " "));
+        let found = if legal { Some(start) } else { self.footer_in(start) }?;
+        Some(found.checked_sub(1).filter(|&above| above >= from && self.is_stroke(above)).unwrap_or(found))
+    }
+
+    /// Where the footer begins in the paragraph that begins at `start`.
+    fn footer_in(&self, start: usize) -> Option<usize> {
+        let paragraph: Vec<&str> = self.lines.get(start..self.end)?.iter().map(|line| line.text.trim()).collect();
+        let found = if paragraph.len() <= MAX_FOOTER_LINES { notice::footer_start(&paragraph) } else { None };
+        found.map(|line| start + line)
     }
 
     /// A line of one or two dashes, with which some lists part their footer from the text.
