@@ -148,10 +148,11 @@ fn is_first(lines: &[Line], start: usize) -> bool {
 /// A mail that begins so and goes on with a quote: `Ann Example:`, `ann writes:`.
 fn judge_first(line: &str) -> Option<Certainty> {
     let bare = line.trim_start_matches(['*', '-', ' ']);
-    let name = bare.strip_suffix([':', '：'])?;
+    let before_verb = WROTE.find(bare).and_then(|verb| bare.get(..verb.start()));
+    let name = before_verb.or_else(|| bare.strip_suffix([':', '：']).filter(|name| name.contains(' ')))?;
     let words = name.split_whitespace().count();
-    let named = (2..MAX_BARE_WORDS).contains(&words) && is_name(name);
-    (words <= MAX_BARE_WORDS && (named || WROTE.is_match(bare))).then_some(Certainty::WithMarkedQuote)
+    let named = (words == 1 && before_verb.is_some()) || (words < MAX_BARE_WORDS && is_name(name));
+    named.then_some(Certainty::WithMarkedQuote)
 }
 
 /// Cheaper still: without a digit or an address it is none, unless it ends in a colon.
@@ -161,7 +162,9 @@ fn marked(line: &str) -> bool {
 
 /// Words that all begin with a capital, or with a letter that has none.
 fn is_name(text: &str) -> bool {
-    let mut words = text.split_whitespace().map(|word| word.trim_start_matches(['*', '_', '"', '“', '\''])).peekable();
+    let nickname = |word: &&str| word.len() > 2 && word.starts_with('"') && word.ends_with('"');
+    let words = text.split_whitespace().filter(|word| !nickname(word));
+    let mut words = words.map(|word| word.trim_start_matches(['*', '_', '"', '“', '\''])).peekable();
     words.peek().is_some() && words.all(|word| word.starts_with(|c: char| c.is_alphabetic() && !c.is_lowercase()))
 }
 

@@ -15,9 +15,12 @@ mod part;
 mod pattern;
 mod phrases;
 mod quote;
+mod redirect;
 mod signature;
 mod trim;
 mod verbatim;
+
+use std::borrow::Cow;
 
 use self::line::Line;
 use self::part::Part;
@@ -66,6 +69,11 @@ pub fn read_under(subject: &str, body: &Body) -> Reading {
     if lines.len() > MAX_LINES {
         lines.truncate(MAX_LINES);
         notes.push(format!("text cut after {MAX_LINES} lines"));
+    }
+    for line in &mut lines {
+        if let Cow::Owned(unwrapped) = redirect::unwrapped_in(&line.text) {
+            line.text = unwrapped;
+        }
     }
     let history = if part::passes_on(subject) { History::Shown } else { History::Hidden };
     let shown = trim::shown(&lines, history);
