@@ -140,6 +140,9 @@ pub(super) fn block_at(lines: &[Line], start: usize) -> Option<Range<usize>> {
                 break;
             }
         } else if let Some(kinds) = header(&line.text) {
+            if i > start && kinds == [Header::From] && seen.contains(&Header::From) {
+                break;
+            }
             seen.extend_from_slice(kinds);
             address |= kinds.contains(&Header::From) && line.text.contains('@');
             (end, wrapped, gap) = (i + 1, 0, 0);

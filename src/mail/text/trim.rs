@@ -33,15 +33,26 @@ pub(super) enum History {
     Shown,
 }
 
-/// For each line, whether it is shown.
-pub(super) fn shown(lines: &[Line], history: History) -> Vec<bool> {
+/// How a line shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Face {
+    /// As the author's.
+    Own,
+    /// As somebody else's, which the author answers or shows.
+    Quoted,
+    /// Not at all.
+    Hidden,
+}
+
+/// How each line shows.
+pub(super) fn faces(lines: &[Line], history: History) -> Vec<Face> {
     let mut page = Page::new(lines);
     page.hide_machines();
     page.hide_history(history);
     page.hide_end();
     page.hide_quotes();
     page.keep_something();
-    page.shown
+    (0..lines.len()).map(|i| page.face(i)).collect()
 }
 
 pub(super) struct Page<'a> {
@@ -59,6 +70,17 @@ pub(super) struct Page<'a> {
 impl<'a> Page<'a> {
     fn new(lines: &'a [Line]) -> Self {
         Self { lines, kinds: outline(lines), shown: vec![true; lines.len()], end: lines.len(), unanswered: false, signed: false }
+    }
+
+    fn face(&self, at: usize) -> Face {
+        let indented =
+            || self.lines.get(at).is_some_and(|line| line.region == Region::Indent && line.text.trim_start().starts_with('>'));
+        let quoted = self.kind(at) == Kind::Quote || (self.kind(at) == Kind::Text && indented());
+        match (self.is_shown(at), quoted) {
+            (false, _) => Face::Hidden,
+            (true, true) => Face::Quoted,
+            (true, false) => Face::Own,
+        }
     }
 
     pub(super) fn kind(&self, at: usize) -> Kind {
