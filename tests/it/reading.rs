@@ -183,7 +183,9 @@ fn long_lines_and_absurd_markup_keep_within_the_bounds() {
     assert_eq!(read(&plain(&">".repeat(1_000_000))).hidden.len(), 1_000_001);
     let cell = "<tr><td colspan=18446744073709551615 rowspan=18446744073709551615>a</td><td>b</td></tr>";
     assert_eq!(read(&html(&format!("<table>{}</table>", cell.repeat(500)))).text.matches("a | b").count(), 500);
-    for element in ["<div>", "<blockquote>", "<ul><li>", "<table><tr><td>", "<a href=\"http://a.example\">", "<div style=\"font-size:0\">"] {
+    for element in
+        ["<div>", "<blockquote>", "<ul><li>", "<table><tr><td>", "<a href=\"http://a.example\">", "<div style=\"font-size:0\">"]
+    {
         let reading = read(&html(&format!("{}<p>deep", element.repeat(50_000))));
         assert!(reading.text.contains("deep") && !reading.notes.is_empty(), "{element}: {:?}", reading.notes);
     }

@@ -36,6 +36,11 @@ static SENT_AT_END: LazyLock<Regex> =
     LazyLock::new(|| compile(r"(?i)(?:gesendet|gönderildi|送信|傳送|发送|發送|보냄|भेजा गया|küldve)\W*$"));
 static EXCUSE: LazyLock<Regex> =
     LazyLock::new(|| compile(r"(?i)^[\s,.;:–-]*(?:please\s+)?(?:excuse|forgive|pardon|sorry|apologi[sz]e)|^[\s,.;:–-]*please\s"));
+static EXCUSE_ALONE: LazyLock<Regex> = LazyLock::new(|| {
+    compile(
+        r"(?i)^\W*(?:please\s+|kindly\s+)?(?:excuse|forgive|pardon|apologi[sz]e|apologies)\b.{0,60}\b(?:typos?|typing|errors?|mistakes?|brevity|spelling|autocorrect)",
+    )
+});
 static SENTENCE: LazyLock<Regex> = LazyLock::new(|| compile(r"[,;?!]|[.:]\s"));
 
 /// How a line may begin a signature.
@@ -107,6 +112,11 @@ pub(super) fn is_tagline(line: &str) -> bool {
         } else {
             DEVICE.is_match(first) && EXCUSE.is_match(second)
         }
+}
+
+/// `Please excuse typos.`, which stands below such a line.
+pub(super) fn is_excuse(line: &str) -> bool {
+    line.chars().count() <= MAX_TAGLINE_CHARS && EXCUSE_ALONE.is_match(line)
 }
 
 #[cfg(test)]

@@ -185,6 +185,10 @@ impl<'a> Page<'a> {
         if self.kind(last) == Kind::Text && signature::is_tagline(text) {
             return Some(last);
         }
+        let above = last.checked_sub(1).filter(|&above| self.kind(above) == Kind::Text).and_then(|above| self.lines.get(above));
+        if signature::is_excuse(text) && above.is_some_and(|line| signature::is_tagline(&line.text)) {
+            return Some(last - 1);
+        }
         let start = self.signature().or_else(|| self.footer()).or_else(|| self.last_quote())?;
         (start < self.end && self.has_text_before(start)).then_some(start)
     }
