@@ -64,10 +64,12 @@ fn run(file: &Path) {
     let base = file.parent().unwrap();
     let sources: Vec<_> = config.sources.iter().map(|source| assemble::source(source, base)).collect();
     let world = Arc::new(World {
-        ledger: Ledger::open(&config.state, "the benchmark", chrono::Utc::now()).unwrap(),
+        ledger: Arc::new(Ledger::open(&config.state, "the benchmark", chrono::Utc::now).unwrap()),
         keeping: Keeping::Vault(Vault::of(&config.state)),
         destinations: Default::default(),
         watch: Arc::new(Nobody),
+        health: Default::default(),
+        work: Default::default(),
         stop: Stop::default(),
         clock: chrono::Utc::now,
         config,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::mail::id::{Digest, MessageKey};
+use crate::mail::turn::Lines;
 
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident) => {
@@ -62,15 +63,21 @@ name! {
 pub enum Part {
     /// The n-th piece of the text, from 0.
     Text(u32),
+    /// A turn of the talk that stands nowhere but in these lines of the hidden text, a text of its own.
+    Quote(Lines),
     /// The attachment with this index in [`crate::mail::Message::attachments`].
     File(u32),
+    /// The hidden text, as a file.
+    Hidden,
 }
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(n) => write!(f, "text/{n}"),
+            Self::Quote(lines) => write!(f, "quote/{}+{}", lines.first, lines.count),
             Self::File(n) => write!(f, "file/{n}"),
+            Self::Hidden => f.write_str("hidden"),
         }
     }
 }
@@ -100,7 +107,7 @@ impl fmt::Display for DeliveryKey {
 }
 
 /// The destination's proof of a post: its own id, which is also what a reply names as its root (Slack's `ts`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Receipt {
     /// The destination's id of the post.
     pub id: String,
@@ -113,6 +120,10 @@ pub struct Attempt {
     pub at: DateTime<Utc>,
     /// What the destination gave in preparation.
     pub handle: Handle,
+    /// The first post of the thread under which it goes; `None` where it begins one. A thread may be found to be another's
+    /// part while the outcome is unknown: the post is where it was sent, not where it would be sent now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Receipt>,
 }
 
 /// Why a message waits for a person, or was dropped.

@@ -48,6 +48,7 @@ pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod destination;
+pub mod disk;
 pub mod engine;
 pub mod finding;
 pub mod ledger;

@@ -10,10 +10,14 @@
 //! ```
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::disk::{Disk, advice};
 use crate::mail::Digest;
 
 /// Opens each entry.
@@ -28,6 +32,12 @@ const NAME_DIGITS: usize = 32;
 /// zstd's level: 1 keeps ingest at the speed of the parser; higher levels save a tenth of the space at twice the time.
 const LEVEL: i32 = 1;
 
+/// The ending of a pack that is being written.
+const TEMPORARY: &str = "tmp";
+
+/// Bytes that are written at once.
+const BUFFER_BYTES: usize = 64 * 1024;
+
 /// The largest message that is believed when a pack is read, in bytes: what a source would have read at most.
 const MAX_RAW_BYTES: u64 = 256 * 1024 * 1024;
 
@@ -35,14 +45,14 @@ const MAX_RAW_BYTES: u64 = 256 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// Reading or writing failed: the disk is full, gone, or not permitted.
-    #[error("{} cannot be {doing}: {source}", .path.display())]
+    #[error("{} cannot be {doing}: {error}{}", .path.display(), advice(.error))]
     Storage {
         /// The file or directory.
         path: PathBuf,
         /// `read` or `written`.
         doing: &'static str,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// What was read is not what was kept.
     #[error("{} is damaged at byte {offset}: {why}", .path.display())]
@@ -90,12 +100,22 @@ pub fn seal(raw: &[u8]) -> io::Result<Sealed> {
 #[derive(Clone, Debug)]
 pub struct Vault {
     dir: PathBuf,
+    disk: Disk,
+    /// The shelves (directories of packs) whose names this process knows to be on the disk.
+    shelves: Arc<Mutex<BTreeSet<PathBuf>>>,
+    /// Counts the packs that were begun.
+    drafts: Arc<AtomicU64>,
 }
 
 impl Vault {
     /// The vault of a state directory. Nothing is made until something is kept.
     pub fn of(state: &Path) -> Self {
-        Self { dir: state.join("vault") }
+        Self::on(Disk::default(), state)
+    }
+
+    /// The same, on a disk that is watched.
+    pub fn on(disk: Disk, state: &Path) -> Self {
+        Self { dir: state.join("vault"), disk, shelves: Arc::default(), drafts: Arc::default() }
     }
 
     /// Keeps a batch, and hands back where each message is. After it returns, a kill or a power cut loses none of it.
@@ -118,8 +138,8 @@ impl Vault {
         };
         let locators = batch.iter().map(locate).collect();
         // A pack that is there was written by a run that may have died before its directory was synced.
-        let kept = if path.exists() { path.parent().map_or(Ok(()), sync_dir) } else { self.write(&path, batch) };
-        kept.map_err(|source| VaultError::Storage { path, doing: "written", source })?;
+        let kept = self.keep_at(&path, batch);
+        kept.map_err(|error| VaultError::Storage { path, doing: "written", error })?;
         Ok(locators)
     }
 
@@ -135,7 +155,7 @@ impl Vault {
         }
         let offset = offset.parse::<u64>().map_err(|_| bad())?;
         let path = self.pack(name);
-        let read = |source| VaultError::Storage { path: path.clone(), doing: "read", source };
+        let read = |error| VaultError::Storage { path: path.clone(), doing: "read", error };
         let damaged = |why| VaultError::Damaged { path: path.clone(), offset, why };
         let mut file = File::open(&path).map_err(read)?;
         file.seek(SeekFrom::Start(offset)).map_err(read)?;
@@ -159,34 +179,68 @@ impl Vault {
         self.dir.join(name.get(..2).unwrap_or(name)).join(format!("{name}.pack"))
     }
 
-    fn write(&self, path: &Path, batch: &[Sealed]) -> io::Result<()> {
+    fn keep_at(&self, path: &Path, batch: &[Sealed]) -> io::Result<()> {
         let shelf = path.parent().unwrap_or(&self.dir);
-        if !shelf.is_dir() {
-            fs::create_dir_all(shelf)?;
-            sync_dir(&self.dir)?;
-            self.dir.parent().map_or(Ok(()), sync_dir)?;
+        self.put_up(shelf)?;
+        if !path.exists() {
+            self.write(path, batch)?;
         }
-        let temporary = path.with_extension("tmp");
-        let written = write_entries(&temporary, batch).and_then(|()| fs::rename(&temporary, path));
+        self.disk.sync_directory(shelf)
+    }
+
+    /// Makes a shelf, and its name durable: whoever made it may have died, or not have come so far.
+    fn put_up(&self, shelf: &Path) -> io::Result<()> {
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        if !shelves.contains(shelf) {
+            fs::create_dir_all(shelf)?;
+            clear(shelf)?;
+            self.disk.sync_directory(&self.dir)?;
+            self.dir.parent().map_or(Ok(()), |state| self.disk.sync_directory(state))?;
+            shelves.insert(shelf.to_path_buf());
+        }
+        Ok(())
+    }
+
+    fn write(&self, path: &Path, batch: &[Sealed]) -> io::Result<()> {
+        // Two workers may have the same batch, where two sources are one archive: each writes a file of its own.
+        let number = self.drafts.fetch_add(1, Ordering::Relaxed);
+        let temporary = path.with_extension(format!("{number}.{TEMPORARY}"));
+        let written = self.write_entries(&temporary, batch).and_then(|()| self.disk.rename(&temporary, path));
         if written.is_err() {
             // The half-written file is of no use, and on a full disk its space is wanted back.
             drop(fs::remove_file(&temporary));
         }
-        written?;
-        sync_dir(shelf)
+        written
+    }
+
+    fn write_entries(&self, path: &Path, batch: &[Sealed]) -> io::Result<()> {
+        let file = File::create(path)?;
+        let mut buffer = Vec::with_capacity(BUFFER_BYTES);
+        for sealed in batch {
+            buffer.extend(MAGIC);
+            buffer.extend(sealed.digest.as_bytes());
+            buffer.extend(sealed.raw_bytes.to_be_bytes());
+            buffer.extend((sealed.stored.len() as u64).to_be_bytes());
+            buffer.extend(&sealed.stored);
+            if buffer.len() >= BUFFER_BYTES {
+                self.disk.write(&file, path, &buffer)?;
+                buffer.clear();
+            }
+        }
+        self.disk.write(&file, path, &buffer)?;
+        self.disk.sync(&file, path)
     }
 }
 
-fn write_entries(path: &Path, batch: &[Sealed]) -> io::Result<()> {
-    let mut out = io::BufWriter::new(File::create(path)?);
-    for sealed in batch {
-        out.write_all(MAGIC)?;
-        out.write_all(sealed.digest.as_bytes())?;
-        out.write_all(&sealed.raw_bytes.to_be_bytes())?;
-        out.write_all(&(sealed.stored.len() as u64).to_be_bytes())?;
-        out.write_all(&sealed.stored)?;
+/// Removes what an interrupted run left half-written.
+fn clear(shelf: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(shelf)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == TEMPORARY) {
+            fs::remove_file(path)?;
+        }
     }
-    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    Ok(())
 }
 
 fn parse_head(head: &[u8; HEAD_BYTES]) -> Option<(Digest, u64, u64)> {
@@ -195,11 +249,6 @@ fn parse_head(head: &[u8; HEAD_BYTES]) -> Option<(Digest, u64, u64)> {
     let (raw, rest) = rest.split_first_chunk::<8>()?;
     let stored = rest.first_chunk::<8>()?;
     (magic == MAGIC).then(|| (Digest::from_bytes(*digest), u64::from_be_bytes(*raw), u64::from_be_bytes(*stored)))
-}
-
-/// Makes a rename durable (POSIX leaves that to the directory).
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::session::{self, Needs};
-use super::{Common, Outcome, Progress, Screen};
-use crate::config::Secrets;
+use super::session;
+use super::{Common, Outcome, Screen};
 use crate::delivery::{Approval, PartnerName};
+use crate::engine::World;
 
 /// Open a partner's channel: its held messages are posted by the next backfill.
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,11 @@ struct Approved {
 }
 
 pub(super) fn run(args: &Args, common: &Common, screen: &Screen) -> anyhow::Result<Outcome> {
-    let Some(config) = session::configuration(common, screen, Secrets::Skip)? else { return Ok(Outcome::Misused) };
+    session::in_world(common, screen, "approve", |world| answer(args, world, screen))
+}
+
+pub(super) fn answer(args: &Args, world: &World, screen: &Screen) -> anyhow::Result<Outcome> {
+    let config = &world.config;
     let name = PartnerName::new(&args.partner);
     if config.directory.partner(&name).is_none() {
         let partners = config.directory.partners().iter();
@@ -40,13 +44,13 @@ pub(super) fn run(args: &Args, common: &Common, screen: &Screen) -> anyhow::Resu
         ));
         return Ok(Outcome::Misused);
     }
-    let world = session::world(config, Needs::LedgerOnly, "approve", Progress::new())?;
     let approval = world.ledger.approve(&name, &args.by, (world.clock)())?;
     let released = world.reconsider()?;
     screen.line(format_args!(
-        "{name} is approved by {} since {}; {released} held messages are released. `mailferry backfill` posts them.",
+        "{name} is approved by {} since {}; {released} held messages are released. {} posts them.",
         approval.by,
-        approval.at.format("%Y-%m-%d %H:%M UTC")
+        approval.at.format("%Y-%m-%d %H:%M UTC"),
+        session::next_run(world)
     ))?;
     screen.json(&Approved { partner: name, approval, released })?;
     Ok(Outcome::Done)

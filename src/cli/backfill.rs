@@ -16,6 +16,7 @@ pub(super) fn run(_args: &Args, common: &Common, screen: &Screen) -> anyhow::Res
     let Some(config) = session::configuration(common, screen, Secrets::Read)? else { return Ok(Outcome::Misused) };
     let sources = session::sources(&config);
     let world = session::world(config, Needs::Posting, "backfill", Progress::new())?;
+    world.ledger.begin("backfill", &session::user())?;
     let runtime = session::runtime(sources.len())?;
     let report = runtime.block_on(async {
         let signals = tokio::spawn(session::stop_on_signal(world.stop.clone()));
@@ -28,6 +29,7 @@ pub(super) fn run(_args: &Args, common: &Common, screen: &Screen) -> anyhow::Res
     // A blocked call of a source must not keep the process once the run is over.
     runtime.shutdown_background();
     let report = report?;
+    world.ledger.end()?;
     drop(world);
     screen.json(&report)?;
     screen.text(&report)?;

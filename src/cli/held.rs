@@ -3,9 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::session::{self, Needs};
-use super::{Common, Outcome, Progress, Screen};
-use crate::config::Secrets;
+use super::session;
+use super::{Common, Outcome, Screen};
 use crate::delivery::{ChannelName, PartnerName, Reason};
 use crate::engine::World;
 use crate::ledger::{End, MessageRecord};
@@ -35,9 +34,11 @@ pub(super) struct Waiting {
 }
 
 pub(super) fn run(args: &Args, common: &Common, screen: &Screen) -> anyhow::Result<Outcome> {
-    let Some(config) = session::configuration(common, screen, Secrets::Skip)? else { return Ok(Outcome::Misused) };
-    let world = session::world(config, Needs::LedgerOnly, "held", Progress::new())?;
-    let mut waiting = all(&world)?;
+    session::in_world(common, screen, "held", |world| answer(args, world, screen))
+}
+
+pub(super) fn answer(args: &Args, world: &World, screen: &Screen) -> anyhow::Result<Outcome> {
+    let mut waiting = all(world)?;
     if let Some(partner) = &args.partner {
         waiting.retain(|waiting| waiting.partner.as_ref().is_some_and(|name| name.as_str() == partner));
     }

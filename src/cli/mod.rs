@@ -1,26 +1,38 @@
 //! The command tree: one file a command, each with its arguments, one function, and what it prints.
 
 mod approve;
+mod audit;
 mod backfill;
+mod batches;
 mod check;
+mod control;
+mod explain;
 mod held;
 mod init;
 mod inspect;
+mod mirror;
 mod plan;
 mod progress;
+mod rebuild;
+mod reconcile;
 mod release;
 mod screen;
 mod session;
 mod status;
+mod undo;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 use tracing_subscriber::EnvFilter;
 
 use self::progress::Progress;
 pub use self::screen::Screen;
+use crate::engine::World;
 
 /// Moves work with outside partners out of e-mail and into shared channels, each message exactly once.
 #[derive(Debug, Parser)]
@@ -49,15 +61,46 @@ enum Command {
     Check(check::Args),
     Plan(plan::Args),
     Backfill(backfill::Args),
+    Mirror(mirror::Args),
     Status(status::Args),
     Held(held::Args),
     Release(release::Args),
     Approve(approve::Args),
+    Batches(batches::Args),
+    Undo(undo::Args),
+    Reconcile(reconcile::Args),
+    Audit(audit::Args),
+    Rebuild(rebuild::Args),
+    Explain(explain::Args),
     Inspect(inspect::Args),
 }
 
+impl Command {
+    /// Runs the command in a process that has the ledger already.
+    fn answer(&self, world: &Arc<World>, screen: &Screen) -> anyhow::Result<Outcome> {
+        match self {
+            Self::Status(args) => status::answer(args, world, screen),
+            Self::Held(args) => held::answer(args, world, screen),
+            Self::Release(args) => release::answer(args, world, screen),
+            Self::Approve(args) => approve::answer(args, world, screen),
+            Self::Batches(args) => batches::answer(args, world, screen),
+            Self::Plan(args) => plan::answer(args, &world.beside(), &Handle::current(), screen),
+            Self::Reconcile(args) => reconcile::answer(args, &world.beside(), &Handle::current(), screen),
+            Self::Explain(args) => explain::answer(args, world, screen),
+            Self::Init(_)
+            | Self::Check(_)
+            | Self::Backfill(_)
+            | Self::Mirror(_)
+            | Self::Undo(_)
+            | Self::Audit(_)
+            | Self::Rebuild(_)
+            | Self::Inspect(_) => anyhow::bail!("a mirror runs, and does not do this while it runs: stop it first"),
+        }
+    }
+}
+
 /// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// All done; held mail is not an error. Exit code 0.
     Done,
@@ -77,10 +120,17 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(args, &cli.common, &screen),
         Command::Plan(args) => plan::run(args, &cli.common, &screen),
         Command::Backfill(args) => backfill::run(args, &cli.common, &screen),
+        Command::Mirror(args) => mirror::run(args, &cli.common, &screen),
         Command::Status(args) => status::run(args, &cli.common, &screen),
         Command::Held(args) => held::run(args, &cli.common, &screen),
         Command::Release(args) => release::run(args, &cli.common, &screen),
         Command::Approve(args) => approve::run(args, &cli.common, &screen),
+        Command::Batches(args) => batches::run(args, &cli.common, &screen),
+        Command::Undo(args) => undo::run(args, &cli.common, &screen),
+        Command::Reconcile(args) => reconcile::run(args, &cli.common, &screen),
+        Command::Audit(args) => audit::run(args, &cli.common, &screen),
+        Command::Rebuild(args) => rebuild::run(args, &cli.common, &screen),
+        Command::Explain(args) => explain::run(args, &cli.common, &screen),
         Command::Inspect(args) => inspect::run(args, &cli.common, &screen),
     };
     match result {

@@ -1,8 +1,13 @@
 //! `mailferry plan`.
 
-use super::session::{self, Needs};
-use super::{Common, Outcome, Progress, Screen};
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::session;
+use super::{Common, Outcome, Screen};
 use crate::config::Secrets;
+use crate::engine::World;
 
 /// Say what a backfill would post, hold and drop; write nothing, post nothing.
 ///
@@ -11,20 +16,13 @@ use crate::config::Secrets;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
 
-pub(super) fn run(_args: &Args, common: &Common, screen: &Screen) -> anyhow::Result<Outcome> {
-    let Some(config) = session::configuration(common, screen, Secrets::OfSources)? else { return Ok(Outcome::Misused) };
-    let sources = session::sources(&config);
-    let world = session::world(config, Needs::Reading, "plan", Progress::new())?;
-    let runtime = session::runtime(sources.len())?;
-    let plan = runtime.block_on(async {
-        let signals = tokio::spawn(session::stop_on_signal(world.stop.clone()));
-        let plan = world.plan(&sources).await;
-        signals.abort();
-        plan
-    });
-    runtime.shutdown_background();
-    let plan = plan?;
-    drop(world);
+pub(super) fn run(args: &Args, common: &Common, screen: &Screen) -> anyhow::Result<Outcome> {
+    session::in_dry_world((common, screen), "plan", Secrets::OfSources, |world, runtime| answer(args, world, runtime, screen))
+}
+
+/// Plans over a ledger whose writes stay in memory.
+pub(super) fn answer(_args: &Args, world: &Arc<World>, runtime: &Handle, screen: &Screen) -> anyhow::Result<Outcome> {
+    let plan = runtime.block_on(world.plan(&session::sources(&world.config)))?;
     screen.json(&plan)?;
     screen.text(&plan)?;
     Ok(if plan.read.is_complete() { Outcome::Done } else { Outcome::Failed })

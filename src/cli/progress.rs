@@ -64,6 +64,9 @@ impl Watch for Progress {
             Stage::Ingest => self.restyle("reading {bar:30} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta} left · {msg}"),
             Stage::Deliver => self.restyle("posting {bar:30} {pos}/{len} messages {per_sec} {eta} left"),
             Stage::Publish => self.restyle("writing {spinner} {elapsed}"),
+            Stage::Mirror => self.restyle("mirroring {spinner} {elapsed} · {msg}"),
+            Stage::Undo => self.restyle("undoing {bar:30} {pos}/{len} messages {eta} left"),
+            Stage::Compare => self.restyle("comparing {bar:30} {pos}/{len} threads {eta} left"),
         }
     }
 

@@ -8,12 +8,12 @@ use anyhow::Context as _;
 use chrono::Utc;
 
 use super::progress::Progress;
-use super::{Common, Screen};
+use super::{Common, Outcome, Screen, control};
 use crate::config::{self, Config, Secrets};
 use crate::delivery::DestinationName;
 use crate::destination::Destination;
-use crate::engine::{Forecasts, Keeping, Stop, World, assemble};
-use crate::ledger::Ledger;
+use crate::engine::{Forecasts, Health, Keeping, Stop, World, assemble};
+use crate::ledger::{Ledger, LedgerError};
 use crate::source::Source;
 use crate::vault::Vault;
 
@@ -48,13 +48,75 @@ pub(super) fn world(config: Config, needs: Needs, command: &str, progress: Progr
     let vault = Vault::of(&config.state);
     let (ledger, keeping) = match needs {
         Needs::Reading => (dry_ledger(&config.state)?, Keeping::Forecast { vault, expected: Forecasts::default() }),
-        Needs::LedgerOnly | Needs::Posting => (Ledger::open(&config.state, &holder, Utc::now())?, Keeping::Vault(vault)),
+        Needs::LedgerOnly | Needs::Posting => (Ledger::open(&config.state, &holder, Utc::now)?, Keeping::Vault(vault)),
     };
     let destinations = match needs {
         Needs::LedgerOnly => BTreeMap::new(),
         Needs::Reading | Needs::Posting => destinations(&config)?,
     };
-    Ok(Arc::new(World { config, ledger, keeping, destinations, watch: Arc::new(progress), stop: Stop::default(), clock: Utc::now }))
+    Ok(assembled(config, Arc::new(ledger), keeping, destinations, progress))
+}
+
+/// A world of these parts.
+pub(super) fn assembled(
+    config: Config,
+    ledger: Arc<Ledger>,
+    keeping: Keeping,
+    destinations: BTreeMap<DestinationName, Arc<dyn Destination>>,
+    progress: Progress,
+) -> Arc<World> {
+    let (watch, stop) = (Arc::new(progress), Stop::default());
+    let (health, work) = (Health::default(), Arc::default());
+    Arc::new(World { config, ledger, keeping, destinations, watch, health, work, stop, clock: Utc::now })
+}
+
+/// Looks at sources and destinations over a ledger that stays as it is: here, or in the process that has it, where one runs.
+pub(super) fn in_dry_world(
+    (common, screen): (&Common, &Screen),
+    command: &str,
+    secrets: Secrets,
+    work: impl FnOnce(&Arc<World>, &tokio::runtime::Handle) -> anyhow::Result<Outcome>,
+) -> anyhow::Result<Outcome> {
+    let Some(config) = configuration(common, screen, secrets)? else { return Ok(Outcome::Misused) };
+    let (state, sources) = (config.state.clone(), config.sources.len());
+    let world = match world(config, Needs::Reading, command, Progress::new()) {
+        Ok(world) => world,
+        Err(error) if is_in_use(&error) => return control::ask(&state, screen)?.ok_or(error),
+        Err(error) => return Err(error),
+    };
+    let runtime = runtime(sources)?;
+    let signals = runtime.spawn(stop_on_signal(world.stop.clone()));
+    let outcome = work(&world, runtime.handle());
+    signals.abort();
+    // A blocked call of a source must not keep the process once all is said.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Does something with the ledger: here, or in the process that has it, where one runs.
+pub(super) fn in_world(
+    common: &Common,
+    screen: &Screen,
+    command: &str,
+    work: impl FnOnce(&Arc<World>) -> anyhow::Result<Outcome>,
+) -> anyhow::Result<Outcome> {
+    let Some(config) = configuration(common, screen, Secrets::Skip)? else { return Ok(Outcome::Misused) };
+    let state = config.state.clone();
+    match world(config, Needs::LedgerOnly, command, Progress::new()) {
+        Ok(world) => work(&world),
+        Err(error) if is_in_use(&error) => control::ask(&state, screen)?.ok_or(error),
+        Err(error) => Err(error),
+    }
+}
+
+/// What posts what was let go: the run that goes on, or the next one.
+pub(super) fn next_run(world: &World) -> &'static str {
+    if world.health.report().since.is_some() { "the mirror" } else { "`mailferry backfill`" }
+}
+
+/// Whether another process has the state directory.
+pub(super) fn is_in_use(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<LedgerError>(), Some(LedgerError::InUse { .. }))
 }
 
 /// The sources of a configuration.
@@ -69,6 +131,12 @@ pub(super) fn destinations(config: &Config) -> anyhow::Result<BTreeMap<Destinati
         Ok((destination.name.clone(), built))
     });
     all.collect()
+}
+
+/// The user who runs this, as the audit trail names them.
+pub(super) fn user() -> String {
+    let named = ["LOGNAME", "USER"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    named.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
 }
 
 /// Threads for work that blocks beside one for each source and each core: admitting, posting to an archive, publishing.
@@ -106,7 +174,7 @@ pub(super) async fn stop_on_signal(stop: Stop) {
 /// with writes that stay in memory.
 fn dry_ledger(state: &Path) -> anyhow::Result<Ledger> {
     if !Ledger::exists(state) {
-        return Ok(Ledger::scratch(None));
+        return Ok(Ledger::scratch(None, Utc::now));
     }
-    Ok(Ledger::scratch(Some(Ledger::open_copy(state)?)))
+    Ok(Ledger::scratch(Some(Ledger::open_copy(state, "mailferry plan", Utc::now)?), Utc::now))
 }

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::session::{self, Needs};
-use super::{Common, Outcome, Progress, Screen};
-use crate::config::{Config, Secrets};
+use super::session;
+use super::{Common, Outcome, Screen};
+use crate::config::Config;
 use crate::delivery::{ChannelName, PartnerName};
-use crate::engine::World;
+use crate::engine::{HealthReport, World};
 use crate::ledger::{DeliverySums, EndSums, PartnerSums, SourceSums, Sums};
 use crate::policy::gate::{Verdict, judge_partner};
 use crate::position::SourceName;
@@ -28,6 +28,9 @@ struct Status {
     messages_by_end: EndSums,
     partners: Vec<PartnerStatus>,
     adds_up: bool,
+    /// How the run that goes on is doing, where one answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mirror: Option<HealthReport>,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,11 +49,13 @@ struct PartnerStatus {
     sums: PartnerSums,
 }
 
-pub(super) fn run(_args: &Args, common: &Common, screen: &Screen) -> anyhow::Result<Outcome> {
-    let Some(config) = session::configuration(common, screen, Secrets::Skip)? else { return Ok(Outcome::Misused) };
-    let world = session::world(config, Needs::LedgerOnly, "status", Progress::new())?;
+pub(super) fn run(args: &Args, common: &Common, screen: &Screen) -> anyhow::Result<Outcome> {
+    session::in_world(common, screen, "status", |world| answer(args, world, screen))
+}
+
+pub(super) fn answer(_args: &Args, world: &World, screen: &Screen) -> anyhow::Result<Outcome> {
     let sums = world.ledger.sums()?;
-    let status = Status::of(&world, sums.clone())?;
+    let status = Status::of(world, sums.clone())?;
     screen.json(&status)?;
     print(&status, &sums, screen)?;
     Ok(if status.adds_up { Outcome::Done } else { Outcome::Failed })
@@ -82,6 +87,7 @@ impl Status {
             messages_by_end: sums.messages_by_end,
             partners,
             adds_up,
+            mirror: Some(world.health.report()).filter(|health| health.since.is_some()),
         })
     }
 }
@@ -116,9 +122,32 @@ fn print(status: &Status, sums: &Sums, screen: &Screen) -> anyhow::Result<()> {
             partner.name, partner.state, sums.delivered, sums.held, sums.pending
         ))?;
     }
+    if let Some(health) = &status.mirror {
+        print_health(health, screen)?;
+    }
     let deliveries = &status.deliveries;
     Ok(screen.line(format_args!(
         "Posts    {} delivered, {} planned, {} in flight, {} held, {} rejected, {} dropped",
         deliveries.delivered, deliveries.planned, deliveries.in_flight, deliveries.held, deliveries.rejected, deliveries.dropped
     ))?)
+}
+
+fn print_health(health: &HealthReport, screen: &Screen) -> anyhow::Result<()> {
+    let time = |at: Option<chrono::DateTime<chrono::Utc>>| {
+        at.map_or_else(|| "never yet".to_owned(), |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string())
+    };
+    screen.line(format_args!("Mirror   runs since {}", time(health.since)))?;
+    for (name, source) in &health.sources {
+        screen.line(format_args!("  {name}: read to its end {}; {} new messages", time(source.caught_up), source.messages))?;
+        if let Some(trouble) = &source.trouble {
+            screen.line(format_args!("  in trouble since {}: {}", time(Some(trouble.since)), trouble.why))?;
+        }
+    }
+    for (name, channel) in &health.channels {
+        screen.line(format_args!("  #{name}: {} posts, the last {}", channel.posts, time(channel.last)))?;
+        if let Some(trouble) = &channel.trouble {
+            screen.line(format_args!("  in trouble since {}: {}", time(Some(trouble.since)), trouble.why))?;
+        }
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ mod complaint;
 mod destination;
 mod name;
 mod party;
+mod posts;
 mod secret;
 mod source;
 mod table;
@@ -21,7 +22,9 @@ use self::table::{Given, Table};
 use crate::delivery::DestinationName;
 use crate::destination::Visibility;
 use crate::destination::archive::ArchiveSettings;
+use crate::destination::post::HiddenText;
 use crate::destination::slack::SlackSettings;
+use crate::mail::thread::Reuse;
 use crate::policy::gate::Origin;
 use crate::policy::{Approvals, Directory, NdaRule, Rules, UnverifiedSenders};
 use crate::position::SourceName;
@@ -48,6 +51,10 @@ pub struct Config {
     pub directory: Directory,
     /// What may be said.
     pub rules: Rules,
+    /// What becomes of threads that are reused for another talk.
+    pub reuse: Reuse,
+    /// Where the hidden part of a text is.
+    pub hidden: HiddenText,
     /// Where mail comes from.
     pub sources: Vec<SourceConfig>,
     /// Where posts go, at least one.
@@ -169,7 +176,7 @@ pub fn check(text: &str, file: &Path, secrets: Secrets) -> Result<Config, Config
 /// Reads the whole; `None` where something that it cannot do without was complained of.
 fn read(mut table: Table<'_>, file: PathBuf, secrets: Secrets) -> Option<Config> {
     let base = file.parent().unwrap_or(Path::new("/")).to_path_buf();
-    let setting = Setting { base: &base, secrets };
+    let setting = Setting { base: &base, secrets: secrets.of_sources() };
     let complaints = table.complaints;
     let state = table.text("state").map_or_else(|| Some(base.join(DEFAULT_STATE)), |given| setting.path(&given, &table));
 
@@ -179,11 +186,12 @@ fn read(mut table: Table<'_>, file: PathBuf, secrets: Secrets) -> Option<Config>
     }
     let organisation = table.table("organisation").and_then(|table| party::organisation(table, &mut claims));
     let (rules, unverified) = policy(table.table("policy"));
+    let (reuse, hidden) = (posts::reuse(table.table("threads")), posts::hidden(table.table("posts")));
 
     let sources = named(&mut table, "source", "kind = \"mbox\" and path = \"mail/*.mbox\"");
     let sources: Vec<_> = sources.into_iter().filter_map(|table| source::source(table, unverified, &setting)).collect();
     let drafts = named(&mut table, "destination", "kind = \"archive\" and path = \"archive\"");
-    let setting = Setting { secrets: if secrets == Secrets::OfSources { Secrets::Skip } else { secrets }, ..setting };
+    let setting = Setting { secrets: secrets.of_destinations(), ..setting };
     let drafts: Vec<_> = drafts.into_iter().map(|table| destination::destination(table, organisation.as_ref(), &setting)).collect();
     let partners = named(&mut table, "partner", "domains = [\"acme.example\"]");
     let partners = party::partners(partners, &drafts, &mut claims);
@@ -191,7 +199,7 @@ fn read(mut table: Table<'_>, file: PathBuf, secrets: Secrets) -> Option<Config>
 
     let directory = claims.directory(organisation?, partners, complaints)?;
     let destinations = drafts.into_iter().map(|draft| draft.config).collect::<Option<_>>()?;
-    Some(Config { file, state: state?, directory, rules, sources, destinations })
+    Some(Config { file, state: state?, directory, rules, reuse, hidden, sources, destinations })
 }
 
 /// The tables under `[[key]]`, at least one, each with a name of its own.

@@ -20,8 +20,28 @@ pub enum Secrets {
     Read,
     /// Those of the sources are; those of the destinations are left empty: a dry run reads and does not post.
     OfSources,
+    /// Those of the destinations are; those of the sources are left empty: taking posts back reads no mail.
+    OfDestinations,
     /// They are not, since the command does without: each is left empty. How they are written is checked all the same.
     Skip,
+}
+
+impl Secrets {
+    /// What this means for the sources.
+    pub(super) fn of_sources(self) -> Self {
+        match self {
+            Self::Read | Self::OfSources => Self::Read,
+            Self::OfDestinations | Self::Skip => Self::Skip,
+        }
+    }
+
+    /// What this means for the destinations.
+    pub(super) fn of_destinations(self) -> Self {
+        match self {
+            Self::Read | Self::OfDestinations => Self::Read,
+            Self::OfSources | Self::Skip => Self::Skip,
+        }
+    }
 }
 
 /// How long a command may take to print a secret: long enough to unlock a password store by hand.
@@ -62,13 +82,15 @@ pub(super) fn secret(table: &mut Table<'_>, key: &'static str, env: &str, settin
     };
     match setting.secrets {
         Secrets::Skip => Some(SecretString::from("")),
-        Secrets::Read | Secrets::OfSources => match read(&secret, setting.base).and_then(|text| single_line(&text)) {
-            Ok(secret) => Some(secret),
-            Err(why) => {
-                table.complaints.add(&given.place, why);
-                None
+        Secrets::Read | Secrets::OfSources | Secrets::OfDestinations => {
+            match read(&secret, setting.base).and_then(|text| single_line(&text)) {
+                Ok(secret) => Some(secret),
+                Err(why) => {
+                    table.complaints.add(&given.place, why);
+                    None
+                }
             }
-        },
+        }
     }
 }
 

@@ -106,6 +106,29 @@ pub enum Failure {
     },
 }
 
+/// How people have met one of our posts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Regard {
+    /// It stands no more: somebody deleted it, or it was retracted.
+    Gone,
+    /// It stands, and nobody answered it or reacted to it.
+    Untouched,
+    /// It stands, and people did something with it: what, as a sentence part such as "2 replies, 1 reaction". Our own posts
+    /// do not count.
+    Answered(String),
+}
+
+/// One of our posts that stands in a thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its id, as its receipt has it.
+    pub receipt: Receipt,
+    /// The delivery key that it carries; `None` where it carries none, as files in Slack do.
+    pub key: Option<String>,
+    /// The ids of the files that it shares (a receipt of a file may be the file's id instead of the post's).
+    pub files: Vec<String>,
+}
+
 /// A destination.
 #[async_trait]
 pub trait Destination: Send + Sync {
@@ -146,6 +169,17 @@ pub trait Destination: Send + Sync {
         key: &DeliveryKey,
         attempt: &Attempt,
     ) -> Result<Option<Receipt>, Failure>;
+
+    /// What people did with a post. `root` is the thread's first post where the post is a reply. Changes nothing.
+    async fn regard(&self, channel: &ChannelId, root: Option<&Receipt>, receipt: &Receipt) -> Result<Regard, Failure>;
+
+    /// Deletes one of our posts: after it returns, neither it nor its file stands. `handle` is that of the attempt that
+    /// posted it (Slack: the file's id; empty for a text). Repeating it is harmless: what is gone already is `Ok`.
+    async fn retract(&self, channel: &ChannelId, receipt: &Receipt, handle: &Handle) -> Result<(), Failure>;
+
+    /// Every post of ours that stands in the thread of `root`, in order: the root first, unless it is gone; empty where
+    /// nothing stands. Never a list out of an answer that was cut or refused.
+    async fn thread(&self, channel: &ChannelId, root: &Receipt) -> Result<Vec<Standing>, Failure>;
 
     /// Makes all that was posted ready to be read (the archive writes its day files and pages). Called now and then and
     /// at the end; cheap where nothing changed.

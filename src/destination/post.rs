@@ -1,15 +1,23 @@
 //! Message → posts, pure: what is said in a channel, before any destination's own markup.
 //!
 //! The first post of a message carries its heading (author, people, date, subject) and the first piece of its text;
-//! further pieces follow, numbered; then each file. A file that is not carried (too large, a type that runs, empty where
-//! the destination refuses that) is a *stub*: a line at the end of the text that names file, size, digest and reason.
+//! further pieces follow, numbered; then what was recovered of a turn that stands nowhere but in a quotation; then each
+//! file; then, where that is wanted, the hidden text as a file. A file that is not carried (too large, a type that runs,
+//! empty where the destination refuses that) is a *stub*: a line at the end of the text that names file, size, digest and
+//! reason. One that the thread has already is such a line too.
+//!
+//! What is posted of a message is settled once ([`Outline::parts`]) and kept by the ledger; every part says the same in
+//! every run, since it is made of the message and of the part alone.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, FixedOffset, Utc};
 
 use super::{EmptyFiles, Limits};
 use crate::delivery::{DeliveryKey, Part};
 use crate::mail::text::Reading;
-use crate::mail::{Attachment, Correspondent, Digest, Message};
+use crate::mail::turn::{self, Lines};
+use crate::mail::{Attachment, Byline, Correspondent, Digest, Message};
 
 /// One post: one part of one message.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +37,10 @@ pub struct Post {
 pub struct Heading {
     /// The author; `None` where the message names none.
     pub author: Option<Correspondent>,
+    /// The list that passed it on under its own name, where that is not the author.
+    pub via: Option<Correspondent>,
+    /// What a reader must know about the people, each a sentence.
+    pub remarks: Vec<String>,
     /// To.
     pub to: Vec<Correspondent>,
     /// Cc.
@@ -48,6 +60,16 @@ pub enum DatedBy {
     Sender,
     /// Inferred: the mail has no usable date; a Received header, the server or the archive dates it.
     Inferred,
+}
+
+/// Where the part of a text that a post does not show is for its readers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HiddenText {
+    /// In the vault alone.
+    #[default]
+    InVault,
+    /// In a text file, which is posted as the last part of the message.
+    AsFile,
 }
 
 /// What one post says.
@@ -80,6 +102,8 @@ pub enum Content {
 pub struct Letter<'a> {
     /// The message.
     pub message: &'a Message,
+    /// Who is shown as its author, and what is said of the people.
+    pub byline: &'a Byline,
     /// Its text as it is read.
     pub reading: &'a Reading,
     /// The date that orders it, for a message whose own date cannot be used.
@@ -88,6 +112,12 @@ pub struct Letter<'a> {
     pub dated_by: DatedBy,
     /// The attachments that policy does not let pass: index and reason.
     pub stubs: &'a [(u32, String)],
+    /// The attachments whose bytes the thread has in this channel already.
+    pub above: &'a BTreeSet<u32>,
+    /// The turn that stands nowhere but in the hidden text.
+    pub unsaid: Option<Lines>,
+    /// Where the hidden text is for readers.
+    pub hidden: HiddenText,
 }
 
 /// What will be posted of one message, without the files' bytes.
@@ -97,8 +127,12 @@ pub struct Outline {
     pub heading: Heading,
     /// The pieces of the text, at least one.
     pub texts: Vec<String>,
+    /// The turn that is recovered from the hidden text, and its text.
+    pub quote: Option<(Lines, String)>,
     /// The indexes of the attachments that are carried.
     pub files: Vec<u32>,
+    /// The hidden text, where it is posted as a file.
+    pub hidden: Option<String>,
     /// How many attachments are only named.
     pub stubbed: usize,
 }
@@ -107,15 +141,38 @@ impl Outline {
     /// The parts, in the order in which they are posted.
     pub fn parts(&self) -> Vec<Part> {
         let texts = (0_u32..).zip(&self.texts).map(|(n, _)| Part::Text(n));
-        texts.chain(self.files.iter().copied().map(Part::File)).collect()
+        let quote = self.quote.iter().map(|(lines, _)| Part::Quote(*lines));
+        let files = self.files.iter().copied().map(Part::File);
+        texts.chain(quote).chain(files).chain(self.hidden.iter().map(|_| Part::Hidden)).collect()
     }
 
     /// The post of one piece of the text; `None` where there is no such piece.
     pub fn text(&self, number: u32, key: DeliveryKey) -> Option<Post> {
         let text = self.texts.get(usize::try_from(number).ok()?)?.clone();
-        let of = u32::try_from(self.texts.len()).ok()?;
-        let content = Content::Text { text, number: number + 1, of };
-        Some(Post { key, part: Part::Text(number), heading: self.heading.clone(), content })
+        Some(self.piece(Part::Text(number), text, number + 1, key))
+    }
+
+    /// The post of the recovered turn; `None` where there is none.
+    pub fn quote(&self, lines: Lines, key: DeliveryKey) -> Option<Post> {
+        let (_, text) = self.quote.as_ref().filter(|(own, _)| *own == lines)?;
+        Some(self.piece(Part::Quote(lines), text.clone(), self.pieces(), key))
+    }
+
+    /// The post of the hidden text; `None` where it is not posted.
+    pub fn hidden(&self, key: DeliveryKey) -> Option<Post> {
+        let bytes = self.hidden.as_ref()?.clone().into_bytes();
+        let (name, media_type) = (HIDDEN_NAME.to_owned(), "text/plain".to_owned());
+        let content = Content::File { name, media_type, sha256: Digest::of(&bytes), bytes };
+        Some(Post { key, part: Part::Hidden, heading: self.heading.clone(), content })
+    }
+
+    fn piece(&self, part: Part, text: String, number: u32, key: DeliveryKey) -> Post {
+        Post { key, part, heading: self.heading.clone(), content: Content::Text { text, number, of: self.pieces() } }
+    }
+
+    /// Posts that say something, the recovered turn included: what the pieces are numbered by.
+    fn pieces(&self) -> u32 {
+        u32::try_from(self.texts.len() + usize::from(self.quote.is_some())).unwrap_or(u32::MAX)
     }
 
     /// The post of one file.
@@ -126,17 +183,16 @@ impl Outline {
     }
 }
 
+/// The name of the file that holds the hidden text.
+const HIDDEN_NAME: &str = "quoted history and signature.txt";
+
+/// What is said above a recovered turn.
+const QUOTE_LINE: &str = "[Quoted in this message and found nowhere else in the thread:]";
+
 /// What will be posted of a message in a destination with these limits.
 pub fn outline(letter: &Letter<'_>, limits: &Limits) -> Outline {
     let heading = heading(letter);
-    let (mut files, mut stubs) = (Vec::new(), Vec::new());
-    for (index, attachment) in (0_u32..).zip(&letter.message.attachments) {
-        let by_policy = letter.stubs.iter().find(|(stubbed, _)| *stubbed == index).map(|(_, reason)| reason.clone());
-        match by_policy.or_else(|| by_limits(attachment, limits)) {
-            Some(reason) => stubs.push(stub(attachment, &reason)),
-            None => files.push(index),
-        }
-    }
+    let carriage = carriage(letter, limits);
     let mut text = letter.reading.text.trim_end().to_owned();
     if text.is_empty() {
         text.push_str(if letter.message.attachments.is_empty() {
@@ -145,19 +201,82 @@ pub fn outline(letter: &Letter<'_>, limits: &Limits) -> Outline {
             "(This message has files and no text.)"
         });
     }
-    for line in &stubs {
+    for line in &carriage.lines {
         text.push_str("\n\n");
         text.push_str(line);
     }
     let first = limits.text_chars.saturating_sub(heading_chars(&heading)).max(limits.text_chars / 2);
-    Outline { texts: split(&text, first, limits.text_chars), heading, files, stubbed: stubs.len() }
+    let texts = split(&text, first, limits.text_chars);
+    let hidden = letter.reading.hidden.trim_matches('\n');
+    Outline {
+        quote: letter.unsaid.map(|lines| (lines, recovered(&letter.reading.hidden, lines, limits))),
+        hidden: (letter.hidden == HiddenText::AsFile && !hidden.trim().is_empty()).then(|| format!("{hidden}\n")),
+        texts,
+        heading,
+        files: carriage.files,
+        stubbed: carriage.stubbed,
+    }
+}
+
+/// The text of a recovered turn, in one post. A later version may hide other lines: then it says that it was here.
+fn recovered(hidden: &str, lines: Lines, limits: &Limits) -> String {
+    let room = limits.text_chars.saturating_sub(QUOTE_LINE.len() + 1);
+    match turn::quotation(hidden, lines, room).trim_matches('\n') {
+        "" => "[A quotation that can no longer be told from the rest of this message.]".to_owned(),
+        text => format!("{QUOTE_LINE}\n{text}"),
+    }
+}
+
+/// What becomes of the attachments.
+#[derive(Default)]
+struct Carried {
+    files: Vec<u32>,
+    /// What is said of those that are not carried.
+    lines: Vec<String>,
+    /// How many are neither in the channel nor carried to it.
+    stubbed: usize,
+}
+
+fn carriage(letter: &Letter<'_>, limits: &Limits) -> Carried {
+    let mut carried = Carried::default();
+    let mut own: BTreeSet<Digest> = BTreeSet::new();
+    for (index, attachment) in (0_u32..).zip(&letter.message.attachments) {
+        let by_policy = letter.stubs.iter().find(|(stubbed, _)| *stubbed == index).map(|(_, reason)| reason.clone());
+        if let Some(reason) = by_policy.or_else(|| by_limits(attachment, limits)) {
+            carried.lines.push(not_carried(attachment, &reason));
+            carried.stubbed += 1;
+        } else if letter.above.contains(&index) {
+            carried.lines.push(named("File posted above", attachment));
+        } else if !own.insert(attachment.sha256) {
+            carried.lines.push(named("File posted once with this message", attachment));
+        } else {
+            carried.files.push(index);
+        }
+    }
+    carried
+}
+
+/// What is said in a thread that has turned out to go on in another one: posts are never moved. `on` is the heading of the
+/// other thread's first post.
+pub fn continues_in(on: &Heading) -> String {
+    let author = on.author.as_ref().map_or_else(
+        || "somebody".to_owned(),
+        |author| match author.name.as_str() {
+            "" => author.address.to_string(),
+            name => name.to_owned(),
+        },
+    );
+    let subject = if on.subject.is_empty() { "(no subject)" } else { &on.subject };
+    format!("[This thread goes on in another: “{subject}”, begun by {author} on {}.]", on.date.format("%-d %b %Y"))
 }
 
 fn heading(letter: &Letter<'_>) -> Heading {
     let message = letter.message;
     let own = message.date.filter(|_| letter.dated_by == DatedBy::Sender);
     Heading {
-        author: message.author().cloned(),
+        author: letter.byline.author.clone(),
+        via: letter.byline.via.clone(),
+        remarks: letter.byline.remarks.clone(),
         to: message.to.clone(),
         cc: message.cc.clone(),
         subject: message.subject.clone(),
@@ -170,8 +289,9 @@ fn heading(letter: &Letter<'_>) -> Heading {
 fn heading_chars(heading: &Heading) -> usize {
     const LABELS: usize = 200;
     let person = |person: &Correspondent| person.name.chars().count() + person.address.as_str().chars().count() + 6;
-    let people = heading.author.iter().chain(&heading.to).chain(&heading.cc).map(person).sum::<usize>();
-    heading.subject.chars().count() + people + LABELS
+    let people = heading.author.iter().chain(&heading.via).chain(&heading.to).chain(&heading.cc).map(person).sum::<usize>();
+    let remarks = heading.remarks.iter().map(|remark| remark.chars().count() + 2).sum::<usize>();
+    heading.subject.chars().count() + people + remarks + LABELS
 }
 
 fn by_limits(attachment: &Attachment, limits: &Limits) -> Option<String> {
@@ -181,8 +301,12 @@ fn by_limits(attachment: &Attachment, limits: &Limits) -> Option<String> {
     (attachment.size == 0 && limits.empty_files == EmptyFiles::Refused).then(|| "it is empty".to_owned())
 }
 
-fn stub(attachment: &Attachment, reason: &str) -> String {
+fn not_carried(attachment: &Attachment, reason: &str) -> String {
     format!("[File not carried: {} · {} · SHA-256 {} · {reason}]", shown_name(attachment), size(attachment.size), attachment.sha256)
+}
+
+fn named(what: &str, attachment: &Attachment) -> String {
+    format!("[{what}: {} · {} · SHA-256 {}]", shown_name(attachment), size(attachment.size), attachment.sha256)
 }
 
 /// The name to show of an attachment.

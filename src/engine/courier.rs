@@ -9,20 +9,11 @@ use std::time::Duration;
 
 use super::World;
 use super::prepared::Prepared;
+use super::reach::{Halt, Patience, Reach};
 use crate::delivery::{Attempt, ChannelId, Handle, Part, Reason, Receipt};
 use crate::destination::{ChannelSpec, Destination, Failure, Post};
-use crate::ledger::{Crossing, CrossingId, Delivery, Event, LedgerError, Status};
+use crate::ledger::{Crossing, CrossingId, Delivery, Event, Status};
 use crate::mail::ThreadId;
-
-/// Tries of a call whose trouble may pass, before the channel is left for the next run: with the pauses below, about
-/// two minutes.
-const MAX_TRIES: u32 = 8;
-
-/// The first pause between tries; each is twice the one before, up to [`MAX_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-
-/// The longest pause between tries.
-const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// What is left of a crossing after it was carried.
 pub(super) enum Left {
@@ -34,34 +25,10 @@ pub(super) enum Left {
     InDoubt(String),
 }
 
-/// Why a lane goes no further.
-pub(super) enum Halt {
-    /// Somebody asked to stop.
-    Stopped,
-    /// The channel or the destination is in trouble; other lanes go on.
-    Failed(String),
-    /// The ledger or the vault is in trouble: nothing goes on.
-    Broken(anyhow::Error),
-}
-
-impl From<LedgerError> for Halt {
-    fn from(error: LedgerError) -> Self {
-        Self::Broken(error.into())
-    }
-}
-
-impl From<anyhow::Error> for Halt {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Broken(error)
-    }
-}
-
 /// Carries messages to one channel.
 pub(super) struct Courier {
     world: Arc<World>,
-    destination: Arc<dyn Destination>,
-    spec: ChannelSpec,
-    channel: Option<ChannelId>,
+    reach: Reach,
     posts: u64,
     files: u64,
 }
@@ -76,7 +43,7 @@ enum Carried {
 impl Courier {
     /// A courier that has not looked for its channel yet.
     pub(super) fn new(world: Arc<World>, destination: Arc<dyn Destination>, spec: ChannelSpec) -> Self {
-        Self { world, destination, spec, channel: None, posts: 0, files: 0 }
+        Self { world: world.clone(), reach: Reach::new(world, destination, spec), posts: 0, files: 0 }
     }
 
     /// Posts made so far.
@@ -123,7 +90,7 @@ impl Courier {
                     Some(post) => self.attempt(id, &post, thread, &mut patience).await?,
                     None => Some(Event::Held(Reason::new("reading", "the message no longer has this part"))),
                 },
-                Status::InFlight(attempt) => match self.resolve(id, delivery, attempt, thread, &mut patience).await? {
+                Status::InFlight(attempt) => match self.reach.resolve(delivery, attempt, &mut patience).await? {
                     Ok(event) => Some(event),
                     Err(why) => return Ok(Carried::InDoubt(why)),
                 },
@@ -143,15 +110,15 @@ impl Courier {
         thread: &ThreadId,
         patience: &mut Patience,
     ) -> Result<Option<Event>, Halt> {
-        let channel = self.open().await?;
+        let channel = self.reach.open().await?;
         let handle = match self.prepare(post).await? {
             Ok(handle) => handle,
             Err(reason) => return Ok(Some(Event::Held(reason))),
         };
         let root = self.world.ledger.root(thread, id)?;
         // The turn is awaited before the attempt is recorded: the time of an attempt is the time of its call.
-        self.unless_stopped(self.destination.turn(&channel)).await?;
-        let attempt = Attempt { at: (self.world.clock)(), handle: handle.clone() };
+        self.reach.unless_stopped(self.reach.destination().turn(&channel)).await?;
+        let attempt = Attempt { at: (self.world.clock)(), handle: handle.clone(), root: root.clone() };
         self.record(id, post.part, Event::Attempted(attempt))?;
         match self.call(&channel, root.as_ref(), post, &handle).await {
             Ok(receipt) => Ok(Some(Event::Delivered(receipt))),
@@ -163,7 +130,7 @@ impl Courier {
             Err(failure) => {
                 // Every other failure certainly had no effect.
                 self.record(id, post.part, Event::Absent)?;
-                self.recover(failure, patience).await?;
+                self.reach.recover(failure, patience).await?;
                 Ok(None)
             }
         }
@@ -177,54 +144,8 @@ impl Courier {
             tokio::time::sleep(GRACE).await;
         };
         tokio::select! {
-            outcome = self.destination.post(channel, root, post, handle) => outcome,
+            outcome = self.reach.destination().post(channel, root, post, handle) => outcome,
             () = stopped => Err(Failure::Unknown("the run was stopped before the answer came".into())),
-        }
-    }
-
-    /// Finds out what became of an attempt: an event, or the sentence why it cannot be found out now.
-    async fn resolve(
-        &mut self,
-        id: &CrossingId,
-        delivery: &Delivery,
-        attempt: &Attempt,
-        thread: &ThreadId,
-        patience: &mut Patience,
-    ) -> Result<Result<Event, String>, Halt> {
-        let settled = attempt.at + self.destination.settle_time();
-        let left = (settled - (self.world.clock)()).to_std().unwrap_or_default();
-        self.unless_stopped(tokio::time::sleep(left)).await?;
-        let channel = self.open().await?;
-        let root = self.world.ledger.root(thread, id)?;
-        loop {
-            let lookup = self.destination.lookup(&channel, root.as_ref(), &delivery.key, attempt);
-            match self.unless_stopped(lookup).await? {
-                Ok(Some(receipt)) => return Ok(Ok(Event::Delivered(receipt))),
-                Ok(None) => return Ok(Ok(Event::Absent)),
-                Err(failure @ (Failure::Wait(_) | Failure::Transient(_) | Failure::Unknown(_))) => {
-                    if self.pause(&failure, patience).await?.is_err() {
-                        return Ok(Err(failure.to_string()));
-                    }
-                }
-                Err(failure @ Failure::Stop { .. }) => return Err(Halt::Failed(failure.to_string())),
-                Err(failure @ (Failure::StaleChannel(_) | Failure::Refused(_) | Failure::ChannelClosed { .. })) => {
-                    return Ok(Err(failure.to_string()));
-                }
-            }
-        }
-    }
-
-    /// The channel, looked for once.
-    async fn open(&mut self) -> Result<ChannelId, Halt> {
-        let mut patience = Patience::default();
-        loop {
-            if let Some(channel) = &self.channel {
-                return Ok(channel.clone());
-            }
-            match self.unless_stopped(self.destination.open(&self.spec)).await? {
-                Ok(channel) => self.channel = Some(channel),
-                Err(failure) => self.recover(failure, &mut patience).await?,
-            }
         }
     }
 
@@ -232,54 +153,12 @@ impl Courier {
     async fn prepare(&mut self, post: &Post) -> Result<Result<Handle, Reason>, Halt> {
         let mut patience = Patience::default();
         loop {
-            match self.unless_stopped(self.destination.prepare(post)).await? {
+            match self.reach.unless_stopped(self.reach.destination().prepare(post)).await? {
                 Ok(handle) => return Ok(Ok(handle)),
                 Err(Failure::Refused(why)) => return Ok(Err(Reason::new("destination", why))),
-                Err(Failure::Unknown(why)) => self.recover(Failure::Transient(why), &mut patience).await?,
-                Err(failure) => self.recover(failure, &mut patience).await?,
+                Err(Failure::Unknown(why)) => self.reach.recover(Failure::Transient(why), &mut patience).await?,
+                Err(failure) => self.reach.recover(failure, &mut patience).await?,
             }
-        }
-    }
-
-    /// After a failure without effect: waits, or says why the lane ends.
-    async fn recover(&mut self, failure: Failure, patience: &mut Patience) -> Result<(), Halt> {
-        match failure {
-            Failure::Wait(_) | Failure::Transient(_) | Failure::Unknown(_) => {
-                self.pause(&failure, patience).await?.map_err(|()| Halt::Failed(failure.to_string()))
-            }
-            Failure::StaleChannel(_) => {
-                self.channel = None;
-                self.pause(&failure, patience).await?.map_err(|()| Halt::Failed(failure.to_string()))
-            }
-            Failure::Refused(_) | Failure::ChannelClosed { .. } | Failure::Stop { .. } => Err(Halt::Failed(failure.to_string())),
-        }
-    }
-
-    /// Waits as long as a failure asks for; `Err` when patience is at its end.
-    async fn pause(&self, failure: &Failure, patience: &mut Patience) -> Result<Result<(), ()>, Halt> {
-        let pause = match failure {
-            // Being asked to wait is no trouble: it may happen as often as it likes.
-            Failure::Wait(pause) => *pause,
-            Failure::Transient(_)
-            | Failure::Unknown(_)
-            | Failure::StaleChannel(_)
-            | Failure::Refused(_)
-            | Failure::ChannelClosed { .. }
-            | Failure::Stop { .. } => match patience.next() {
-                Some(pause) => pause,
-                None => return Ok(Err(())),
-            },
-        };
-        tracing::debug!(channel.name = %self.spec.name, %failure, pause_ms = pause.as_millis(), "waiting");
-        self.unless_stopped(tokio::time::sleep(pause)).await?;
-        Ok(Ok(()))
-    }
-
-    /// Waits for something without effect, unless somebody asks to stop.
-    async fn unless_stopped<T>(&self, something: impl Future<Output = T>) -> Result<T, Halt> {
-        tokio::select! {
-            done = something => Ok(done),
-            () = self.world.stop.asked() => Err(Halt::Stopped),
         }
     }
 
@@ -298,17 +177,4 @@ fn status_of(crossing: Crossing, part: Part) -> Result<Status, Halt> {
     let message = crossing.id.message;
     let delivery = crossing.deliveries.into_iter().find(|delivery| delivery.part == part);
     delivery.map(|delivery| delivery.status).ok_or_else(|| Halt::Broken(anyhow::anyhow!("a part of {message} is gone")))
-}
-
-/// Growing pauses, so many times.
-#[derive(Default)]
-struct Patience {
-    tries: u32,
-}
-
-impl Patience {
-    fn next(&mut self) -> Option<Duration> {
-        self.tries += 1;
-        (self.tries < MAX_TRIES).then(|| FIRST_PAUSE.saturating_mul(1 << self.tries.min(16)).min(MAX_PAUSE))
-    }
 }

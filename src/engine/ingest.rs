@@ -34,13 +34,13 @@ pub(super) async fn run(world: &Arc<World>, sources: &[Arc<dyn Source>]) -> anyh
     for source in sources {
         let (source, world) = (source.clone(), world.clone());
         let outlet = outlet_of(source.name().clone());
-        let known = Arc::new(KnownToLedger { world, source: source.name().clone() });
+        let known = Arc::new(KnownToLedger::new(world, source.name().clone()));
         scans.spawn(async move { (source.name().clone(), source.scan(known, outlet).await) });
     }
     drop(outlet_of);
 
     let mut report = IngestReport::of(sources.iter().map(|source| source.name().clone()));
-    let committed = commit_all(world, inlet, &mut report).await;
+    let committed = commit_all(world, inlet, &mut report, |_| {}).await;
     while let Some(scan) = scans.join_next().await {
         match scan {
             Ok((_, Ok(()))) => {}
@@ -56,8 +56,13 @@ pub(super) async fn run(world: &Arc<World>, sources: &[Arc<dyn Source>]) -> anyh
     Ok(report)
 }
 
-/// Commits everything that comes, until the sources are done or somebody asks to stop.
-async fn commit_all(world: &Arc<World>, inlet: Inlet, report: &mut IngestReport) -> anyhow::Result<()> {
+/// Commits everything that comes, until the sources are done or somebody asks to stop; `after` is called after each batch.
+pub(super) async fn commit_all(
+    world: &Arc<World>,
+    inlet: Inlet,
+    report: &mut IngestReport,
+    mut after: impl FnMut(&mut IngestReport),
+) -> anyhow::Result<()> {
     // One more than there are cores: while one waits for the disk, or for its turn to be admitted, the others work.
     let side_by_side = std::thread::available_parallelism().map_or(2, std::num::NonZero::get) + 1;
     let batches = stream::unfold(inlet, |mut inlet| async move {
@@ -83,6 +88,7 @@ async fn commit_all(world: &Arc<World>, inlet: Inlet, report: &mut IngestReport)
         let (batch, admitted) = spawn_blocking(admit).await.context("admitting broke down")??;
         tell(world, report, &told);
         count(world, report, batch.understood, &admitted);
+        after(report);
     }
     if world.stop.is_asked() {
         report.all_incomplete();
@@ -176,9 +182,16 @@ fn count(world: &World, report: &mut IngestReport, understood: Vec<Understood>, 
 }
 
 /// What the ledger knows of one source.
-struct KnownToLedger {
+pub(super) struct KnownToLedger {
     world: Arc<World>,
     source: SourceName,
+}
+
+impl KnownToLedger {
+    /// What the ledger knows of this source.
+    pub(super) fn new(world: Arc<World>, source: SourceName) -> Self {
+        Self { world, source }
+    }
 }
 
 impl Known for KnownToLedger {

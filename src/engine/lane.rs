@@ -11,8 +11,9 @@ use tokio::task::spawn_blocking;
 
 use super::World;
 use super::assemble;
-use super::courier::{Courier, Halt, Left};
+use super::courier::{Courier, Left};
 use super::prepared::Prepared;
+use super::reach::Halt;
 use crate::delivery::{ChannelName, Reason};
 use crate::destination::Destination;
 use crate::ledger::{Crossing, Cursor, Event, Status};

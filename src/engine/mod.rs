@@ -1,23 +1,32 @@
 //! The one engine: ingest to the end, then deliver to the end. The only room that sees the rooms below.
 
 pub mod assemble;
+mod before;
 mod courier;
 mod deliver;
+pub mod explain;
+pub mod health;
 mod ingest;
 mod lane;
+mod mirror;
 pub mod plan;
 mod prepared;
+mod reach;
+pub mod reconcile;
 mod reconsider;
 mod reroute;
 mod stop;
 mod understand;
+pub mod undo;
 mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
 
+pub use self::health::{Health, HealthReport};
 pub use self::plan::Forecasts;
 pub use self::stop::Stop;
 pub use self::watch::{Nobody, Stage, Watch};
@@ -34,13 +43,17 @@ pub struct World {
     /// The configuration.
     pub config: Config,
     /// What was seen and done.
-    pub ledger: Ledger,
+    pub ledger: Arc<Ledger>,
     /// Where raw messages are kept, or what takes its place in a dry run.
     pub keeping: Keeping,
     /// The destinations by name.
     pub destinations: BTreeMap<DestinationName, Arc<dyn Destination>>,
     /// Who watches.
     pub watch: Arc<dyn Watch>,
+    /// How a run that goes on is doing.
+    pub health: Health,
+    /// Wakes the deliveries of a run that goes on: there is something to post.
+    pub work: Arc<Notify>,
     /// The wish to stop.
     pub stop: Stop,
     /// What time it is.
@@ -77,6 +90,29 @@ impl World {
     /// others go on.
     pub async fn deliver(self: &Arc<Self>) -> anyhow::Result<DeliveryReport> {
         deliver::run(self).await
+    }
+
+    /// Admits and delivers what there is and what arrives, until somebody asks to stop.
+    ///
+    /// # Errors
+    /// When the ledger or the vault cannot be read or written. Sources and channels in trouble are tried again for ever.
+    pub async fn mirror(self: &Arc<Self>, sources: &[Arc<dyn Source>]) -> anyhow::Result<()> {
+        mirror::run(self, sources).await
+    }
+
+    /// A world for a dry run beside this one: over the same ledger, with writes that stay in memory.
+    pub fn beside(&self) -> Arc<Self> {
+        Arc::new(Self {
+            config: self.config.clone(),
+            ledger: Arc::new(self.ledger.beside()),
+            keeping: Keeping::Forecast { vault: self.vault().clone(), expected: Forecasts::default() },
+            destinations: self.destinations.clone(),
+            watch: Arc::new(Nobody),
+            health: Health::default(),
+            work: Arc::default(),
+            stop: self.stop.clone(),
+            clock: self.clock,
+        })
     }
 
     /// Where raw messages of earlier runs are.

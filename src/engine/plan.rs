@@ -9,13 +9,16 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
-use super::prepared::{Prepared, origin, outline_of};
+use super::before::Before;
+use super::prepared::{Prepared, Read, origin, outline_of};
 use super::{Keeping, World, understand};
 use crate::delivery::{ChannelName, PartnerName};
 use crate::destination::Limits;
 use crate::destination::post::{Outline, size};
 use crate::ledger::{Bound, Crossing, End};
 use crate::mail::Message;
+use crate::mail::text::{Reading, read_under};
+use crate::mail::thread::{Example, Reuse, Reuses};
 use crate::policy::gate::{Case, Verdict, judge, judge_partner};
 use crate::report::{Counts, IngestReport};
 use crate::source::{Found, Sent, Source};
@@ -61,10 +64,42 @@ pub struct Plan {
     pub unreadable: u64,
     /// The domains most often found on unmapped messages, with the number of messages.
     pub unmapped_domains: Vec<(String, u64)>,
+    /// Answers with a new subject and other people.
+    pub reused_threads: ReusedThreads,
     /// By partner.
     pub partners: BTreeMap<PartnerName, PartnerPlan>,
     /// Hours that the posting takes at the configured rates, channels side by side.
     pub hours: f64,
+}
+
+/// Old threads that were reused for another talk, among the messages that were read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReusedThreads {
+    /// Answers whose subject is new and none of whose recipients was on the mail that they answer.
+    pub messages: u64,
+    /// Whether they begin threads of their own (`split_on_new_subject`).
+    pub split: bool,
+    /// Up to five of them.
+    pub examples: Vec<Example>,
+    /// Whether there were too many messages to look at them all.
+    pub cut: bool,
+}
+
+impl ReusedThreads {
+    fn of(reuses: &Reuses, setting: Reuse) -> Self {
+        Self { messages: reuses.count, split: setting == Reuse::Split, examples: reuses.examples.clone(), cut: reuses.is_cut }
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.messages == 0 {
+            return Ok(());
+        }
+        let advice = if self.split { "each begins a thread" } else { "threads.split_on_new_subject = true would part them" };
+        let more = if self.cut { "at least " } else { "" };
+        writeln!(f, "Threads  {more}{} answers have a new subject and other people; {advice}", self.messages)?;
+        let line = |example: &Example| format!("{:?} answers {:?}", example.subject, example.answers);
+        self.examples.iter().try_for_each(|example| writeln!(f, "  {}", line(example)))
+    }
 }
 
 /// What a backfill would do for one partner.
@@ -82,11 +117,14 @@ pub struct PartnerPlan {
 
 /// The forecasts of a dry run, as they come.
 #[derive(Debug, Default)]
-pub struct Forecasts(Mutex<BTreeMap<PartnerName, PartnerPlan>>);
+pub struct Forecasts {
+    partners: Mutex<BTreeMap<PartnerName, PartnerPlan>>,
+    reuses: Mutex<Reuses>,
+}
 
 impl Forecasts {
     fn add(&self, forecast: Forecast) {
-        let mut partners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut partners = self.partners.lock().unwrap_or_else(PoisonError::into_inner);
         let plan = partners.entry(forecast.bound.partner).or_insert_with(|| PartnerPlan {
             channel: forecast.bound.channel,
             post: Load::default(),
@@ -137,11 +175,12 @@ impl World {
 
     /// In a dry run: what would become of a message that was just understood, unless it is known.
     pub(super) fn forecast(&self, message: &Message, found: &Found, bound_for: &[Bound], now: DateTime<Utc>) -> Vec<Forecast> {
-        if !matches!(self.keeping, Keeping::Forecast { .. }) {
-            return Vec::new();
-        }
+        let Keeping::Forecast { expected, .. } = &self.keeping else { return Vec::new() };
+        expected.reuses.lock().unwrap_or_else(PoisonError::into_inner).see(message);
         let origin = origin(self, &found.position.source, found.sent == Sent::Yes);
         let (date, dated_by) = understand::dated(message, found.internal_date, now);
+        let reading = if bound_for.is_empty() { Reading::default() } else { read_under(&message.subject, &message.body) };
+        let before = Before::nothing(self);
         let judged = bound_for.iter().filter_map(|bound| {
             let partner = self.config.directory.partner(&bound.partner)?;
             let approval = self.ledger.approval(&bound.partner).ok().flatten();
@@ -150,7 +189,8 @@ impl World {
                 verdict @ (Verdict::Hold(_) | Verdict::Drop(_)) => verdict,
             };
             let limits = self.limits(bound)?;
-            let outline = outline_of(self, message, &found.raw, date, dated_by, &limits);
+            let read = Read { message, reading: &reading, raw: &found.raw };
+            let outline = outline_of(self, &read, &before, (date, dated_by), &limits);
             Some(Forecast { bound: bound.clone(), verdict, load: Load::of(&outline, message) })
         });
         judged.collect()
@@ -221,7 +261,9 @@ impl World {
         plan.unmapped_domains.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         plan.unmapped_domains.truncate(MAX_DOMAINS);
         if let Keeping::Forecast { expected, .. } = &self.keeping {
-            plan.partners = std::mem::take(&mut *expected.0.lock().unwrap_or_else(PoisonError::into_inner));
+            plan.partners = std::mem::take(&mut *expected.partners.lock().unwrap_or_else(PoisonError::into_inner));
+            plan.reused_threads =
+                ReusedThreads::of(&expected.reuses.lock().unwrap_or_else(PoisonError::into_inner), self.config.reuse);
         }
         plan.hours = self.hours(&plan);
         Ok(plan)
@@ -273,6 +315,7 @@ impl fmt::Display for Plan {
         if self.unreadable > 0 {
             writeln!(f, "Hold     {} in which nobody can be read", self.unreadable)?;
         }
+        self.reused_threads.write(f)?;
         writeln!(f, "Time     {} at the configured rates", span(self.hours))?;
         writeln!(f, "Nothing was written and nothing was posted.")
     }

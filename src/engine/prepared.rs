@@ -1,13 +1,17 @@
 //! A message made ready for a channel: read from the vault, judged by the gates, outlined.
 
+use chrono::{DateTime, Utc};
+
+use super::before::Before;
 use super::{World, understand};
 use crate::delivery::Part;
 use crate::destination::Limits;
-use crate::destination::post::{Letter, Outline, Post, outline};
+use crate::destination::post::{DatedBy, Letter, Outline, Post, outline};
 use crate::ledger::{Crossing, Delivery};
-use crate::mail::{self, Message, attachment, text};
-use crate::policy::UnverifiedSenders;
+use crate::mail::text::{self, Reading};
+use crate::mail::{self, Message, attachment};
 use crate::policy::gate::{Carriage, Case, Origin, Verdict, carriage, judge};
+use crate::policy::{UnverifiedSenders, byline};
 use crate::position::SourceName;
 
 /// Bytes of a file that are looked at to see whether it runs.
@@ -29,7 +33,10 @@ impl Prepared {
         let message = mail::parse(&raw);
         let verdict = verdict(world, crossing, &message, &origin(world, &record.source, record.sent));
         let dated_by = understand::dated(&message, record.internal_date, (world.clock)()).1;
-        let outline = outline_of(world, &message, &raw, record.date, dated_by, limits);
+        let reading = text::read_under(&message.subject, &message.body);
+        let before = Before::of(world, crossing, &message, &reading)?;
+        let outline =
+            outline_of(world, &Read { message: &message, reading: &reading, raw: &raw }, &before, (record.date, dated_by), limits);
         Ok((Self { raw, message, outline }, verdict))
     }
 
@@ -42,6 +49,8 @@ impl Prepared {
     pub(super) fn post(&self, delivery: &Delivery) -> Option<Post> {
         match delivery.part {
             Part::Text(number) => self.outline.text(number, delivery.key),
+            Part::Quote(lines) => self.outline.quote(lines, delivery.key),
+            Part::Hidden => self.outline.hidden(delivery.key),
             Part::File(index) => {
                 let listed = self.message.attachments.get(usize::try_from(index).ok()?)?;
                 let bytes = attachment::bytes(&self.raw, listed)?;
@@ -66,23 +75,37 @@ pub(super) fn origin(world: &World, source: &SourceName, sent: bool) -> Origin {
     Origin { sent, ..configured.map_or(nothing, |config| config.origin.clone()) }
 }
 
+/// A message that was read.
+#[derive(Clone, Copy)]
+pub(super) struct Read<'a> {
+    /// The message.
+    pub(super) message: &'a Message,
+    /// Its text.
+    pub(super) reading: &'a Reading,
+    /// Its bytes.
+    pub(super) raw: &'a [u8],
+}
+
 /// What would be posted of a message.
 pub(super) fn outline_of(
     world: &World,
-    message: &Message,
-    raw: &[u8],
-    date: chrono::DateTime<chrono::Utc>,
-    dated_by: crate::destination::post::DatedBy,
+    read: &Read<'_>,
+    before: &Before,
+    (date, dated_by): (DateTime<Utc>, DatedBy),
     limits: &Limits,
 ) -> Outline {
-    let reading = text::read_under(&message.subject, &message.body);
+    let Read { message, reading, raw } = *read;
     let mut stubs = Vec::new();
     for (index, listed) in (0_u32..).zip(&message.attachments) {
         let bytes = attachment::bytes(raw, listed).unwrap_or_default();
         let head = bytes.get(..HEAD_BYTES).unwrap_or(&bytes);
         if let Carriage::Stub(reason) = carriage(listed, &world.config.rules, limits.file_bytes, Some(head)) {
             stubs.push((index, reason));
+        } else if before.left_out.contains(&index) {
+            stubs.push((index, "it was not to be carried when this message was begun".to_owned()));
         }
     }
-    outline(&Letter { message, reading: &reading, date, dated_by, stubs: &stubs }, limits)
+    let byline = byline(&world.config.directory, message);
+    let (above, unsaid, hidden) = (&before.above, before.unsaid, before.hidden);
+    outline(&Letter { message, byline: &byline, reading, date, dated_by, stubs: &stubs, above, unsaid, hidden }, limits)
 }

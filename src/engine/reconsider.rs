@@ -22,7 +22,7 @@ impl World {
             Ok(())
         })?;
         for id in &passing {
-            self.ledger.release(id)?;
+            self.ledger.release(id, "its partner passes now")?;
         }
         Ok(passing.len() as u64)
     }

@@ -1,10 +1,11 @@
 //! What ingest does with one raw message before the ledger sees it: parse, thread links, route, seal. On any thread.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 
 use super::World;
 use crate::destination::post::DatedBy;
 use crate::ledger::{Admission, Bound, Candidate, End};
+use crate::mail::dating::{Clock, dating};
 use crate::mail::{self, Message, thread};
 use crate::policy::{Route, route};
 use crate::source::{Found, Parcel, Scanned, Sent};
@@ -12,9 +13,6 @@ use crate::vault::{Sealed, seal};
 
 /// Characters of a subject that the ledger keeps for lists; the whole one is in the vault.
 const MAX_SUBJECT_CHARS: usize = 120;
-
-/// How far a message's own date may lie in the future: clocks of senders go wrong by time zones, not by days.
-const MAX_FUTURE: Duration = Duration::days(2);
 
 /// What was understood of one thing that a source sent.
 pub(super) struct Understood {
@@ -32,13 +30,8 @@ pub(super) struct Understood {
 
 /// Which date of a message can be used.
 pub(super) fn dated(message: &Message, internal: Option<DateTime<Utc>>, now: DateTime<Utc>) -> (DateTime<Utc>, DatedBy) {
-    let believable = |date: &DateTime<Utc>| *date <= now + MAX_FUTURE;
-    let own = message.date.map(|date| date.to_utc()).filter(believable);
-    let received = || message.received.map(|date| date.to_utc()).filter(believable);
-    match own {
-        Some(date) => (date, DatedBy::Sender),
-        None => (received().or(internal.filter(believable)).unwrap_or(now), DatedBy::Inferred),
-    }
+    let dating = dating(message, internal, now);
+    (dating.at, if dating.clock == Clock::Sender { DatedBy::Sender } else { DatedBy::Inferred })
 }
 
 /// Understands one raw message.
@@ -48,7 +41,7 @@ pub(super) fn message(world: &World, found: Found, now: DateTime<Utc>) -> std::i
     let forecast = world.forecast(&parsed, &found, &bound_for, now);
     // A copy of a known message is not kept again; copies within one batch may be, which only costs their space.
     let sealed = if world.ledger.knows(&parsed.key).unwrap_or(false) { None } else { Some(seal(&found.raw)?) };
-    let links = thread::links(&parsed);
+    let links = thread::links_under(&parsed, world.config.reuse);
     let candidate = Candidate {
         links,
         vault: String::new(),

@@ -11,6 +11,12 @@ pub enum Stage {
     Deliver,
     /// Making what was posted ready to be read.
     Publish,
+    /// Following the sources and posting what arrives.
+    Mirror,
+    /// Deleting posts.
+    Undo,
+    /// Comparing the ledger with the world.
+    Compare,
 }
 
 /// Someone who watches. Every method may be called from any thread, and returns at once.

@@ -2,7 +2,11 @@
 //! cover it. Identity, thread and route are settled here.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
+use super::audit::Stamp;
+use super::change::Change;
+use super::edit::Edit;
 use super::keys;
 use super::record::{Completeness, Crossing, CrossingId, End, MessageRecord, PositionRecord};
 use super::store::Overlay;
@@ -39,7 +43,7 @@ pub enum Admission {
 }
 
 /// A message that may be new.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Where it was seen.
     pub position: Position,
@@ -70,7 +74,7 @@ pub struct Candidate {
 }
 
 /// A channel that a message goes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bound {
     /// The partner whose channel it is.
     pub partner: PartnerName,
@@ -96,18 +100,13 @@ pub enum Admitted {
 }
 
 impl Ledger {
-    /// Admits a batch, all or nothing, and flushes. After it returns, a kill loses none of it, and the checkpoints cover
-    /// exactly what was admitted.
+    /// Admits a batch, all or nothing, and flushes. After it returns, a kill or a power cut loses none of it, and the
+    /// checkpoints cover exactly what was admitted.
     ///
     /// # Errors
-    /// When the index cannot be read or written; then nothing of the batch is recorded.
+    /// When the ledger cannot be read or written; then nothing of the batch is recorded.
     pub fn admit<'a>(&self, batch: impl IntoIterator<Item = &'a Admission>) -> Result<Vec<Admitted>, LedgerError> {
-        let _writing = self.writing();
-        let mut transaction = Overlay::new(self.store());
-        let admitted = batch.into_iter().map(|admission| admit_one(&mut transaction, admission)).collect::<Result<_, _>>()?;
-        self.store().apply(transaction.into_writes())?;
-        self.store().barrier()?;
-        Ok(admitted)
+        self.edit(|edit| batch.into_iter().map(|admission| admit_one(edit, admission)).collect())
     }
 
     /// Takes messages that were admitted before to partners that the configuration names only now. A message that already
@@ -115,31 +114,23 @@ impl Ledger {
     /// returns. Returns how many messages got a new way.
     ///
     /// # Errors
-    /// When the index cannot be read or written.
+    /// When the ledger cannot be read or written.
     pub fn reroute(&self, routes: &[(MessageKey, Vec<Bound>)]) -> Result<u64, LedgerError> {
-        let _writing = self.writing();
-        let mut transaction = Overlay::new(self.store());
-        let mut rerouted = 0;
-        for (key, bound_for) in routes {
-            let mut record = self.message(key)?;
-            let mut taken = Vec::new();
-            for id in &record.crossings {
-                taken.push(self.crossing(id)?.partner);
+        self.edit(|edit| {
+            let mut rerouted = 0;
+            for (message, bound_for) in routes {
+                let mut taken = Vec::new();
+                for id in &self.message(message)?.crossings {
+                    taken.push(self.crossing(id)?.partner);
+                }
+                let new: Vec<Bound> = bound_for.iter().filter(|bound| !taken.contains(&bound.partner)).cloned().collect();
+                if !new.is_empty() {
+                    edit.make(Change::Rerouted { message: *message, bound_for: new })?;
+                    rerouted += 1;
+                }
             }
-            let new: Vec<&Bound> = bound_for.iter().filter(|bound| !taken.contains(&bound.partner)).collect();
-            if new.is_empty() {
-                continue;
-            }
-            rerouted += 1;
-            record.end = End::Routed;
-            for bound in new {
-                record.crossings.push(put_crossing(&mut transaction, *key, record.date, bound)?);
-            }
-            transaction.put(keys::message(key), encode(&record)?);
-        }
-        self.store().apply(transaction.into_writes())?;
-        self.store().barrier()?;
-        Ok(rerouted)
+            Ok(rerouted)
+        })
     }
 
     /// The digest of the partners by which all messages are routed, once [`Ledger::routed_by`] was called.
@@ -153,79 +144,121 @@ impl Ledger {
     /// Records by which partners all messages are routed.
     ///
     /// # Errors
-    /// When the index cannot be written.
+    /// When the ledger cannot be written.
     pub fn routed_by(&self, routing: &Digest) -> Result<(), LedgerError> {
-        let _writing = self.writing();
-        let mut transaction = Overlay::new(self.store());
-        transaction.put(keys::table::ROUTING.to_vec(), encode(routing)?);
-        self.store().apply(transaction.into_writes())
+        self.change(vec![Change::RoutedBy(*routing)])
     }
 
-    /// Records how the scan of a source ended. Durable with the next barrier: a lost entry only says `incomplete`.
+    /// Records how the scan of a source ended.
     ///
     /// # Errors
-    /// When the index cannot be written.
+    /// When the ledger cannot be read or written.
     pub fn scanned(&self, source: &SourceName, completeness: Completeness) -> Result<(), LedgerError> {
-        let _writing = self.writing();
-        let mut transaction = Overlay::new(self.store());
-        transaction.put(keys::source(source), encode(&completeness)?);
-        self.store().apply(transaction.into_writes())
+        let before = self.store().get(&keys::source(source))?.map(|bytes| decode::<Completeness>(&bytes)).transpose()?;
+        if before == Some(completeness) {
+            return Ok(());
+        }
+        self.change(vec![Change::Scanned { source: source.clone(), completeness }])
     }
 }
 
-fn admit_one(transaction: &mut Overlay<'_>, admission: &Admission) -> Result<Admitted, LedgerError> {
+/// Finds out what an admission changes, and changes it.
+fn admit_one(edit: &mut Edit<'_>, admission: &Admission) -> Result<Admitted, LedgerError> {
     match admission {
-        Admission::Message(candidate) => {
-            put_checkpoint(transaction, &candidate.position.source, &candidate.position.mailbox, candidate.checkpoint.as_ref())?;
-            admit_message(transaction, candidate)
-        }
+        Admission::Message(candidate) => admit_message(edit, candidate),
         Admission::Unreadable { position, reason, checkpoint } => {
-            put_checkpoint(transaction, &position.source, &position.mailbox, checkpoint.as_ref())?;
-            if readable_before(transaction, position)? {
-                return Ok(Admitted::Known);
+            let before = edit.get(&keys::position(position))?.map(|bytes| PositionRecord::from_bytes(&bytes)).transpose()?;
+            match before {
+                Some(PositionRecord::Admitted(_) | PositionRecord::Duplicate(_)) => {
+                    reach(edit, &position.source, &position.mailbox, checkpoint.as_ref())?;
+                    return Ok(Admitted::Known);
+                }
+                Some(PositionRecord::Unreadable(before)) if before == *reason => {
+                    reach(edit, &position.source, &position.mailbox, checkpoint.as_ref())?;
+                }
+                Some(PositionRecord::Unreadable(_)) | None => {
+                    let (position, reason, checkpoint) = (position.clone(), reason.clone(), checkpoint.clone());
+                    edit.make(Change::Unreadable { position, reason, checkpoint })?;
+                }
             }
-            transaction.put(keys::position(position), PositionRecord::Unreadable(reason.clone()).to_bytes());
             Ok(Admitted::Unreadable)
         }
         Admission::MailboxDone { source, mailbox, checkpoint } => {
-            put_checkpoint(transaction, source, mailbox, checkpoint.as_ref())?;
+            reach(edit, source, mailbox, checkpoint.as_ref())?;
             Ok(Admitted::Nothing)
         }
     }
 }
 
-fn put_checkpoint(
+fn admit_message(edit: &mut Edit<'_>, candidate: &Candidate) -> Result<Admitted, LedgerError> {
+    let position = &candidate.position;
+    if let Some(bytes) = edit.get(&keys::position(position))?
+        && !matches!(PositionRecord::from_bytes(&bytes)?, PositionRecord::Unreadable(_))
+    {
+        reach(edit, &position.source, &position.mailbox, candidate.checkpoint.as_ref())?;
+        return Ok(Admitted::Known);
+    }
+    let message = candidate.links.key;
+    if edit.get(&keys::message(&message))?.is_none() {
+        edit.make(Change::Admitted(Box::new(candidate.clone())))?;
+        return Ok(Admitted::New);
+    }
+    let (position, checkpoint) = (position.clone(), candidate.checkpoint.clone());
+    edit.make(Change::Seen { position, message, sent: candidate.sent, checkpoint })?;
+    Ok(Admitted::Duplicate)
+}
+
+/// Moves a checkpoint, unless it stands there already.
+fn reach(edit: &mut Edit<'_>, source: &SourceName, mailbox: &str, checkpoint: Option<&Checkpoint>) -> Result<(), LedgerError> {
+    let Some(checkpoint) = checkpoint else { return Ok(()) };
+    if edit.get(&keys::checkpoint(source, mailbox))? == Some(encode(checkpoint)?) {
+        return Ok(());
+    }
+    edit.make(Change::Reached { source: source.clone(), mailbox: mailbox.to_owned(), checkpoint: checkpoint.clone() })
+}
+
+pub(super) fn reached(
     transaction: &mut Overlay<'_>,
     source: &SourceName,
     mailbox: &str,
-    checkpoint: Option<&Checkpoint>,
+    checkpoint: &Checkpoint,
 ) -> Result<(), LedgerError> {
-    if let Some(checkpoint) = checkpoint {
-        transaction.put(keys::checkpoint(source, mailbox), encode(checkpoint)?);
-    }
+    transaction.put(keys::checkpoint(source, mailbox), encode(checkpoint)?);
     Ok(())
 }
 
-/// Whether this position was recorded with a message before: then it stays as it is.
-fn readable_before(transaction: &Overlay<'_>, position: &Position) -> Result<bool, LedgerError> {
-    let Some(bytes) = transaction.get(&keys::position(position))? else { return Ok(false) };
-    Ok(!matches!(PositionRecord::from_bytes(&bytes)?, PositionRecord::Unreadable(_)))
+fn reached_at(transaction: &mut Overlay<'_>, position: &Position, checkpoint: Option<&Checkpoint>) -> Result<(), LedgerError> {
+    checkpoint.map_or(Ok(()), |checkpoint| reached(transaction, &position.source, &position.mailbox, checkpoint))
 }
 
-fn admit_message(transaction: &mut Overlay<'_>, candidate: &Candidate) -> Result<Admitted, LedgerError> {
-    if readable_before(transaction, &candidate.position)? {
-        return Ok(Admitted::Known);
+pub(super) fn unreadable(
+    transaction: &mut Overlay<'_>,
+    position: &Position,
+    reason: &str,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<(), LedgerError> {
+    transaction.put(keys::position(position), PositionRecord::Unreadable(reason.to_owned()).to_bytes());
+    reached_at(transaction, position, checkpoint)
+}
+
+pub(super) fn seen(
+    transaction: &mut Overlay<'_>,
+    position: &Position,
+    message: MessageKey,
+    sent: bool,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<(), LedgerError> {
+    transaction.put(keys::position(position), PositionRecord::Duplicate(message).to_bytes());
+    let mut record = message_in(transaction, &message)?;
+    if sent && !record.sent {
+        record.sent = true;
+        transaction.put(keys::message(&message), encode(&record)?);
     }
+    reached_at(transaction, position, checkpoint)
+}
+
+pub(super) fn admitted(transaction: &mut Overlay<'_>, stamp: &Stamp, candidate: &Candidate) -> Result<(), LedgerError> {
     let key = candidate.links.key;
-    if let Some(bytes) = transaction.get(&keys::message(&key))? {
-        transaction.put(keys::position(&candidate.position), PositionRecord::Duplicate(key).to_bytes());
-        let mut record: MessageRecord = decode(&bytes)?;
-        if candidate.sent && !record.sent {
-            record.sent = true;
-            transaction.put(keys::message(&key), encode(&record)?);
-        }
-        return Ok(Admitted::Duplicate);
-    }
     let thread = place(&candidate.links, &mut Threads(transaction))?;
     let bound_for = candidate.bound_for.iter();
     let crossings = bound_for.map(|bound| put_crossing(transaction, key, candidate.date, bound)).collect::<Result<_, _>>()?;
@@ -241,11 +274,39 @@ fn admit_message(transaction: &mut Overlay<'_>, candidate: &Candidate) -> Result
         audience: candidate.audience.clone(),
         end: candidate.end.clone(),
         crossings,
+        batch: stamp.batch,
         notes: candidate.notes.clone(),
     };
+    transaction.put(keys::message_of(&thread, candidate.date, &key), Vec::new());
     transaction.put(keys::message(&key), encode(&record)?);
     transaction.put(keys::position(&candidate.position), PositionRecord::Admitted(key).to_bytes());
-    Ok(Admitted::New)
+    reached_at(transaction, &candidate.position, candidate.checkpoint.as_ref())
+}
+
+pub(super) fn rerouted(transaction: &mut Overlay<'_>, message: &MessageKey, bound_for: &[Bound]) -> Result<(), LedgerError> {
+    let mut record = message_in(transaction, message)?;
+    record.end = End::Routed;
+    for bound in bound_for {
+        record.crossings.push(put_crossing(transaction, *message, record.date, bound)?);
+    }
+    transaction.put(keys::message(message), encode(&record)?);
+    Ok(())
+}
+
+pub(super) fn routed_by(transaction: &mut Overlay<'_>, routing: &Digest) -> Result<(), LedgerError> {
+    transaction.put(keys::table::ROUTING.to_vec(), encode(routing)?);
+    Ok(())
+}
+
+pub(super) fn scanned(transaction: &mut Overlay<'_>, source: &SourceName, completeness: Completeness) -> Result<(), LedgerError> {
+    transaction.put(keys::source(source), encode(&completeness)?);
+    Ok(())
+}
+
+/// A message as a transaction sees it.
+pub(super) fn message_in(transaction: &Overlay<'_>, key: &MessageKey) -> Result<MessageRecord, LedgerError> {
+    let bytes = transaction.get(&keys::message(key))?;
+    decode(&bytes.ok_or_else(|| LedgerError::Damaged(format!("message {key} is not recorded")))?)
 }
 
 /// Plans the way of a message to a channel.

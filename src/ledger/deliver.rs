@@ -2,13 +2,16 @@
 
 use chrono::{DateTime, Utc};
 
+use super::admit::message_in;
+use super::audit::Stamp;
+use super::change::Change;
 use super::keys;
-use super::record::{Crossing, CrossingId, Delivery, Expansion, MessageRecord};
+use super::record::{Crossing, CrossingId, Delivery, Expansion, Made, MessageRecord};
 use super::state::{Event, Status};
 use super::store::{Overlay, after, walk};
-use super::threads::current_in;
+use super::threads::{current_in, current_in_overlay};
 use super::{Ledger, LedgerError, decode, encode};
-use crate::delivery::{Approval, ChannelName, DestinationName, Part, PartnerName, Receipt};
+use crate::delivery::{Approval, ChannelName, DeliveryKey, DestinationName, Part, PartnerName, Receipt};
 use crate::mail::{MessageKey, ThreadId};
 
 /// Where a walk through a channel's queue goes on. Dates may be added before it while it walks.
@@ -96,83 +99,50 @@ impl Ledger {
     /// Writes down all the parts of a crossing, once: later versions or settings do not change them.
     ///
     /// # Errors
-    /// When the index cannot be read or written.
+    /// When the ledger cannot be read or written.
     pub fn expand(&self, id: &CrossingId, parts: &[Part]) -> Result<Crossing, LedgerError> {
-        let _writing = self.writing();
-        let mut crossing = self.crossing(id)?;
-        if crossing.expansion == Expansion::Done {
-            return Ok(crossing);
-        }
-        for &part in parts {
-            if !crossing.deliveries.iter().any(|delivery| delivery.part == part) {
-                crossing.deliveries.push(Delivery::planned(id, part));
+        self.edit(|edit| {
+            if crossing_in(edit.transaction(), id)?.expansion == Expansion::Pending {
+                edit.make(Change::Expanded { crossing: id.clone(), parts: parts.to_vec() })?;
             }
-        }
-        crossing.expansion = Expansion::Done;
-        self.put(&crossing, Overlay::new(self.store()))?;
-        Ok(crossing)
+            crossing_in(edit.transaction(), id)
+        })
     }
 
     /// Records what happened to one part, and flushes. After it returns, a kill or a power cut does not undo it.
     ///
     /// # Errors
-    /// When the event cannot happen in this state (then nothing changes), or the index cannot be written.
+    /// When the event cannot happen in this state (then nothing changes), or the ledger cannot be written.
     pub fn record(&self, id: &CrossingId, part: Part, event: Event) -> Result<Crossing, LedgerError> {
-        let writing = self.writing();
-        let mut crossing = self.crossing(id)?;
-        let delivery = crossing.deliveries.iter_mut().find(|delivery| delivery.part == part);
-        let delivery = delivery.ok_or_else(|| LedgerError::Damaged(format!("message {} has no part {part}", id.message)))?;
-        delivery.status = delivery.status.next(event)?;
-        let mut transaction = Overlay::new(self.store());
-        if let (Part::Text(0), Status::Delivered(receipt)) = (part, &delivery.status) {
-            let thread = current_in(self.store(), &self.message(&id.message)?.thread)?;
-            let root = keys::root(&thread, &id.destination, &id.channel);
-            if transaction.get(&root)?.is_none() {
-                transaction.put(root, encode(receipt)?);
-            }
-        }
-        self.put(&crossing, transaction)?;
-        // Lanes that record at the same time share a barrier.
-        drop(writing);
-        self.store().barrier()?;
-        Ok(crossing)
+        let key = DeliveryKey::of(&id.message, &id.destination, &id.channel, part);
+        self.edit(|edit| {
+            edit.make(Change::Happened { crossing: id.clone(), part, key, event })?;
+            crossing_in(edit.transaction(), id)
+        })
     }
 
     /// Records that a gate said the same of every open part of a crossing, and flushes.
     ///
     /// # Errors
-    /// When a part is in flight, or the index cannot be written.
+    /// When a part is in flight, or the ledger cannot be written.
     pub fn record_all(&self, id: &CrossingId, event: &Event) -> Result<(), LedgerError> {
-        let _writing = self.writing();
-        let mut crossing = self.crossing(id)?;
-        for delivery in crossing.deliveries.iter_mut().filter(|delivery| delivery.status == Status::Planned) {
-            delivery.status = delivery.status.next(event.clone())?;
-        }
-        self.put(&crossing, Overlay::new(self.store()))?;
-        self.store().barrier()
+        self.change(vec![Change::Judged { crossing: id.clone(), event: event.clone() }])
     }
 
     /// Lets a crossing go that waits for a person: its waiting parts are planned again, and the gates that held them are
-    /// not asked again. Returns how many parts were released.
+    /// not asked again. `by` says who let it go, or what made it pass. Returns how many parts were released.
     ///
     /// # Errors
-    /// When the index cannot be read or written.
-    pub fn release(&self, id: &CrossingId) -> Result<usize, LedgerError> {
-        let _writing = self.writing();
-        let mut crossing = self.crossing(id)?;
-        let mut released = 0;
-        for delivery in &mut crossing.deliveries {
-            if let Some(reason) = delivery.status.waiting() {
-                if matches!(delivery.status, Status::Held(_)) && !crossing.released.contains(&reason.gate) {
-                    crossing.released.push(reason.gate.clone());
-                }
-                delivery.status = delivery.status.next(Event::Released)?;
-                released += 1;
+    /// When the ledger cannot be read or written.
+    pub fn release(&self, id: &CrossingId, by: &str) -> Result<usize, LedgerError> {
+        self.edit(|edit| {
+            let crossing = crossing_in(edit.transaction(), id)?;
+            let waiting = crossing.deliveries.iter().filter(|delivery| delivery.status.waiting().is_some()).count();
+            if waiting > 0 {
+                edit.make(Change::Released { crossing: id.clone(), by: by.to_owned() })?;
             }
-        }
-        self.put(&crossing, Overlay::new(self.store()))?;
-        self.store().barrier()?;
-        Ok(released)
+            Ok(waiting)
+        })
     }
 
     /// Who approved a partner, if anybody did.
@@ -188,15 +158,11 @@ impl Ledger {
     /// # Errors
     /// When the index cannot be read or written.
     pub fn approve(&self, partner: &PartnerName, by: &str, at: DateTime<Utc>) -> Result<Approval, LedgerError> {
-        let _writing = self.writing();
         if let Some(earlier) = self.approval(partner)? {
             return Ok(earlier);
         }
         let approval = Approval { by: by.to_owned(), at };
-        let mut transaction = Overlay::new(self.store());
-        transaction.put(keys::approval(partner), encode(&approval)?);
-        self.store().apply(transaction.into_writes())?;
-        self.store().barrier()?;
+        self.change(vec![Change::Approved { partner: partner.clone(), approval: approval.clone() }])?;
         Ok(approval)
     }
 
@@ -221,16 +187,83 @@ impl Ledger {
             visit(MessageKey::new(crate::mail::Digest::from_bytes(*digest)), decode(value)?)
         })
     }
+}
 
-    /// Writes a crossing, with its place in the queue, and whatever else the transaction holds.
-    fn put(&self, crossing: &Crossing, mut transaction: Overlay<'_>) -> Result<(), LedgerError> {
-        let place = keys::queue(&crossing.id, crossing.date);
-        if crossing.is_open() {
-            transaction.put(place, Vec::new());
-        } else {
-            transaction.remove(place);
+pub(super) fn expanded(transaction: &mut Overlay<'_>, id: &CrossingId, parts: &[Part]) -> Result<(), LedgerError> {
+    let mut crossing = crossing_in(transaction, id)?;
+    for &part in parts {
+        if !crossing.deliveries.iter().any(|delivery| delivery.part == part) {
+            crossing.deliveries.push(Delivery::planned(id, part));
         }
-        transaction.put(keys::crossing(&crossing.id), encode(crossing)?);
-        self.store().apply(transaction.into_writes())
     }
+    crossing.expansion = Expansion::Done;
+    put_crossing_in(transaction, &crossing)
+}
+
+pub(super) fn happened(
+    transaction: &mut Overlay<'_>,
+    stamp: &Stamp,
+    id: &CrossingId,
+    part: Part,
+    event: &Event,
+) -> Result<(), LedgerError> {
+    let mut crossing = crossing_in(transaction, id)?;
+    let delivery = crossing.deliveries.iter_mut().find(|delivery| delivery.part == part);
+    let delivery = delivery.ok_or_else(|| LedgerError::Damaged(format!("message {} has no part {part}", id.message)))?;
+    delivery.status = delivery.status.next(event.clone())?;
+    if let Event::Attempted(attempt) = event {
+        delivery.made = Some(Made { batch: stamp.batch, attempt: attempt.clone() });
+    }
+    if let (Part::Text(0), Status::Delivered(receipt)) = (part, &delivery.status) {
+        let thread = current_in_overlay(transaction, &message_in(transaction, &id.message)?.thread)?;
+        let root = keys::root(&thread, &id.destination, &id.channel);
+        if transaction.get(&root)?.is_none() {
+            transaction.put(root, encode(receipt)?);
+        }
+    }
+    put_crossing_in(transaction, &crossing)
+}
+
+pub(super) fn judged(transaction: &mut Overlay<'_>, id: &CrossingId, event: &Event) -> Result<(), LedgerError> {
+    let mut crossing = crossing_in(transaction, id)?;
+    for delivery in crossing.deliveries.iter_mut().filter(|delivery| delivery.status == Status::Planned) {
+        delivery.status = delivery.status.next(event.clone())?;
+    }
+    put_crossing_in(transaction, &crossing)
+}
+
+pub(super) fn released(transaction: &mut Overlay<'_>, id: &CrossingId) -> Result<(), LedgerError> {
+    let mut crossing = crossing_in(transaction, id)?;
+    for delivery in &mut crossing.deliveries {
+        if let Some(reason) = delivery.status.waiting() {
+            if matches!(delivery.status, Status::Held(_)) && !crossing.released.contains(&reason.gate) {
+                crossing.released.push(reason.gate.clone());
+            }
+            delivery.status = delivery.status.next(Event::Released)?;
+        }
+    }
+    put_crossing_in(transaction, &crossing)
+}
+
+pub(super) fn approved(transaction: &mut Overlay<'_>, partner: &PartnerName, approval: &Approval) -> Result<(), LedgerError> {
+    transaction.put(keys::approval(partner), encode(approval)?);
+    Ok(())
+}
+
+/// A crossing as a transaction sees it.
+pub(super) fn crossing_in(transaction: &Overlay<'_>, id: &CrossingId) -> Result<Crossing, LedgerError> {
+    let bytes = transaction.get(&keys::crossing(id))?;
+    decode(&bytes.ok_or_else(|| LedgerError::Damaged(format!("message {} has no crossing to {}", id.message, id.channel)))?)
+}
+
+/// Writes a crossing, with its place in the queue.
+pub(super) fn put_crossing_in(transaction: &mut Overlay<'_>, crossing: &Crossing) -> Result<(), LedgerError> {
+    let place = keys::queue(&crossing.id, crossing.date);
+    if crossing.is_open() {
+        transaction.put(place, Vec::new());
+    } else {
+        transaction.remove(place);
+    }
+    transaction.put(keys::crossing(&crossing.id), encode(crossing)?);
+    Ok(())
 }

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::audit::BatchId;
 use super::record::CrossingId;
 use crate::delivery::{ChannelName, DestinationName, PartnerName};
 use crate::mail::id::Digest;
@@ -24,6 +25,10 @@ pub(super) mod table {
     pub(in crate::ledger) const THREAD_ALIAS: &[u8] = b"A";
     pub(in crate::ledger) const MEMBER: &[u8] = b"B";
     pub(in crate::ledger) const ROOT: &[u8] = b"R";
+    pub(in crate::ledger) const BATCH: &[u8] = b"N";
+    pub(in crate::ledger) const THREAD: &[u8] = b"T";
+    /// The last entry of the audit trail that the index shows.
+    pub(in crate::ledger) const HEAD: &[u8] = b"H";
 }
 
 /// Bytes of a digest that are enough in a key that is looked up again in full.
@@ -124,6 +129,29 @@ pub(super) fn member(bucket: &Digest, at: DateTime<Utc>, message: &MessageKey) -
     let mut key = members_from(bucket, at);
     short(&mut key, message.digest());
     key
+}
+
+/// The prefix of one thread's messages, in order of date.
+pub(super) fn messages_of(thread: &ThreadId) -> Vec<u8> {
+    let mut key = table::THREAD.to_vec();
+    short(&mut key, thread.digest());
+    key
+}
+
+pub(super) fn message_of(thread: &ThreadId, at: DateTime<Utc>, message: &MessageKey) -> Vec<u8> {
+    let mut key = messages_of(thread);
+    key.extend(date(at));
+    key.extend(message.digest().as_bytes());
+    key
+}
+
+pub(super) fn batch(batch: BatchId) -> Vec<u8> {
+    [table::BATCH, &batch.0.to_be_bytes()].concat()
+}
+
+/// The run that a key of the table names.
+pub(super) fn batch_of(key: &[u8]) -> Option<BatchId> {
+    key.get(1..)?.try_into().ok().map(|bytes| BatchId(u64::from_be_bytes(bytes)))
 }
 
 /// The prefix of one thread's roots, one for each channel.

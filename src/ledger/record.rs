@@ -4,8 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::LedgerError;
+use super::audit::BatchId;
 use super::state::Status;
-use crate::delivery::{ChannelName, DeliveryKey, DestinationName, Part, PartnerName, Reason};
+use super::undo::Undo;
+use crate::delivery::{Attempt, ChannelName, DeliveryKey, DestinationName, Part, PartnerName, Reason};
 use crate::mail::{Address, Digest, MessageId, MessageKey, ThreadId};
 use crate::position::SourceName;
 
@@ -34,6 +36,9 @@ pub struct MessageRecord {
     pub end: End,
     /// Its ways to channels.
     pub crossings: Vec<CrossingId>,
+    /// The run that saw it first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchId>,
     /// What was odd about it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -101,6 +106,21 @@ pub struct Delivery {
     pub key: DeliveryKey,
     /// Where it stands.
     pub status: Status,
+    /// Its last attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
+    /// What became of its post, where its batch was undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
+}
+
+/// The attempt by which a delivery was made, and the run that made it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// The run.
+    pub batch: Option<BatchId>,
+    /// The attempt.
+    pub attempt: Attempt,
 }
 
 impl Crossing {
@@ -127,7 +147,7 @@ impl Delivery {
     /// A delivery that is to be posted.
     pub fn planned(crossing: &CrossingId, part: Part) -> Self {
         let key = DeliveryKey::of(&crossing.message, &crossing.destination, &crossing.channel, part);
-        Self { part, key, status: Status::Planned }
+        Self { part, key, status: Status::Planned, made: None, undo: None }
     }
 }
 

@@ -1,15 +1,20 @@
 //! The index on disk: the only file that names sled.
 //!
-//! sled 0.34's `flush` writes with `sync_file_range`, which survives a kill but proves nothing about a power cut; so each
-//! barrier ends in an `fsync` of sled's data file by a second descriptor of the same inode.
+//! The index need not survive a power cut: what it shows is in the audit trail, which does, and from which it is brought up
+//! to date when it is opened. So it is synced now and then ([`Store::settle`]), which bounds how much has to be done then.
+//! sled 0.34's `flush` writes with `sync_file_range`, which proves nothing about a power cut; hence the `fsync` of its data
+//! file by a second descriptor of the same inode.
+//!
+//! sled panics where it finds its files damaged in ways that it did not think of. A panic of sled is an error here.
 
 use std::fs::File;
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 
 use super::LedgerError;
+use super::audit::storage;
 use super::store::{Page, Store, Writes};
+use crate::disk::{Disk, Effect, is_full};
 
 /// sled's page cache, in bytes. Its default is 1 GiB. Keys are digests, so each admission touches pages everywhere: below
 /// this figure ingest waits for pages of a hundred thousand messages to be read again, above it nothing is gained.
@@ -19,64 +24,47 @@ const CACHE_BYTES: u64 = 48 * 1024 * 1024;
 pub(super) struct SledStore {
     db: sled::Db,
     data: File,
-    barrier: GroupCommit,
-}
-
-/// Barriers that are asked for at the same time share one: who waits while another syncs finds its own writes synced.
-#[derive(Default)]
-struct GroupCommit {
-    asked: AtomicU64,
-    done: Mutex<u64>,
-}
-
-impl GroupCommit {
-    /// Makes everything durable that was written before the call, by `sync` or by somebody else's.
-    fn pass(&self, sync: impl FnOnce() -> Result<(), LedgerError>) -> Result<(), LedgerError> {
-        let ticket = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        if *done >= ticket {
-            return Ok(());
-        }
-        let covered = self.asked.load(Ordering::SeqCst);
-        sync()?;
-        *done = covered;
-        Ok(())
-    }
+    path: PathBuf,
+    disk: Disk,
 }
 
 impl SledStore {
     /// Opens the index in a directory, or makes it.
-    pub(super) fn open(dir: &Path) -> Result<Self, LedgerError> {
-        let db = sled::Config::new()
-            .path(dir)
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None)
-            .open()
-            .map_err(|error| LedgerError::Unopenable { dir: dir.to_path_buf(), why: error.to_string() })?;
-        let data = File::open(dir.join("db")).map_err(|error| LedgerError::Storage(error.to_string()))?;
-        Ok(Self { db, data, barrier: GroupCommit::default() })
+    pub(super) fn open(disk: Disk, dir: &Path) -> Result<Self, LedgerError> {
+        let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        let db = guarded(|| config.open()).map_err(|trouble| match trouble {
+            Trouble::Disk(full) if is_full(&full) => storage(dir, &full),
+            Trouble::Disk(error) => LedgerError::Unopenable { dir: dir.to_path_buf(), why: error.to_string() },
+            Trouble::Damage(why) => LedgerError::Unopenable { dir: dir.to_path_buf(), why },
+        })?;
+        let path = dir.join("db");
+        let data = File::open(&path).map_err(|error| storage(&path, &error))?;
+        Ok(Self { db, data, path, disk })
     }
 }
 
 impl Store for SledStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError> {
-        Ok(self.db.get(key).map_err(broken)?.map(|value| value.to_vec()))
+        Ok(guarded(|| self.db.get(key))?.map(|value| value.to_vec()))
     }
 
     fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Page, LedgerError> {
-        let mut page = Page::default();
         if from >= to {
-            return Ok(page);
+            return Ok(Page::default());
         }
-        for row in self.db.range(from..to) {
-            let (key, value) = row.map_err(broken)?;
-            if page.rows.len() == limit {
-                page.resume = Some(key.to_vec());
-                break;
+        let read = || {
+            let mut page = Page::default();
+            for row in self.db.range(from..to) {
+                let (key, value) = row?;
+                if page.rows.len() == limit {
+                    page.resume = Some(key.to_vec());
+                    break;
+                }
+                page.rows.push((key.to_vec(), value.to_vec()));
             }
-            page.rows.push((key.to_vec(), value.to_vec()));
-        }
-        Ok(page)
+            sled::Result::Ok(page)
+        };
+        Ok(guarded(read)?)
     }
 
     fn apply(&self, writes: Writes) -> Result<(), LedgerError> {
@@ -87,39 +75,39 @@ impl Store for SledStore {
                 None => batch.remove(key),
             }
         }
-        self.db.apply_batch(batch).map_err(broken)
+        Ok(guarded(|| self.db.apply_batch(batch))?)
     }
 
-    fn barrier(&self) -> Result<(), LedgerError> {
-        self.barrier.pass(|| {
-            self.db.flush().map_err(broken)?;
-            self.data.sync_data().map_err(|error| LedgerError::Storage(error.to_string()))
-        })
+    fn settle(&self) -> Result<(), LedgerError> {
+        guarded(|| self.db.flush())?;
+        let synced = self.disk.effect(Effect::Sync(&self.path), || self.data.sync_data());
+        synced.map_err(|error| storage(&self.path, &error))
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn broken(error: sled::Error) -> LedgerError {
-    LedgerError::Storage(error.to_string())
+/// Why sled did not do what it was asked.
+enum Trouble {
+    /// The system said no.
+    Disk(std::io::Error),
+    /// Its files are not what it wrote.
+    Damage(String),
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl From<Trouble> for LedgerError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Disk(error) => storage(Path::new("its index"), &error),
+            Trouble::Damage(why) => Self::Damaged(why),
+        }
+    }
+}
 
-    #[test]
-    fn a_barrier_that_fails_covers_nobody() {
-        let barrier = GroupCommit::default();
-        let mut syncs = 0;
-        let mut sync = |outcome: Result<(), LedgerError>| {
-            barrier.pass(|| {
-                syncs += 1;
-                outcome
-            })
-        };
-        assert!(sync(Err(LedgerError::Storage("full".into()))).is_err());
-        assert!(sync(Ok(())).is_ok());
-        assert!(sync(Ok(())).is_ok());
-        assert_eq!(syncs, 3, "nobody else was waiting, so each synced for itself");
+/// Calls sled. A panic is an error of its own.
+fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, Trouble> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(sled::Error::Io(error))) => Err(Trouble::Disk(error)),
+        Ok(Err(error)) => Err(Trouble::Damage(error.to_string())),
+        Err(_) => Err(Trouble::Damage("the files of its index are not what was written".to_owned())),
     }
 }

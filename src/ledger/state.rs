@@ -127,7 +127,7 @@ mod tests {
     fn any_event() -> impl Strategy<Value = Event> {
         let reason = || Reason::new("gate", "why");
         prop_oneof![
-            Just(Event::Attempted(Attempt { at: DateTime::UNIX_EPOCH, handle: Handle::new("") })),
+            Just(Event::Attempted(Attempt { at: DateTime::UNIX_EPOCH, handle: Handle::new(""), root: None })),
             Just(Event::Delivered(Receipt { id: "1.000100".into() })),
             Just(Event::Absent),
             Just(Event::Rejected(reason())),
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn an_attempt_in_flight_is_neither_held_nor_attempted_again() {
-        let attempt = Attempt { at: DateTime::UNIX_EPOCH, handle: Handle::new("F1") };
+        let attempt = Attempt { at: DateTime::UNIX_EPOCH, handle: Handle::new("F1"), root: None };
         let in_flight = Status::InFlight(attempt.clone());
         assert!(in_flight.next(Event::Attempted(attempt)).is_err());
         assert!(in_flight.next(Event::Held(Reason::new("approval", "no"))).is_err());

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::LedgerError;
 
@@ -27,10 +27,10 @@ pub(super) trait Store: Send + Sync {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, LedgerError>;
     /// About `limit` rows from `from` (included) to `to` (excluded), in order.
     fn scan(&self, from: &[u8], to: &[u8], limit: usize) -> Result<Page, LedgerError>;
-    /// Writes all or nothing. Durable only after [`Store::barrier`].
+    /// Writes all or nothing. A kill may lose the last of what was applied, in order, until [`Store::settle`].
     fn apply(&self, writes: Writes) -> Result<(), LedgerError>;
-    /// After it returns, everything that was applied before survives a kill and a power cut.
-    fn barrier(&self) -> Result<(), LedgerError>;
+    /// After it returns, everything that was applied before survives a kill.
+    fn settle(&self) -> Result<(), LedgerError>;
 }
 
 /// Rows in a page when a whole range is walked.
@@ -110,13 +110,13 @@ impl<'a> Overlay<'a> {
 
 /// A store whose writes stay in memory, over nothing or over another store that is only read.
 pub(super) struct Scratch {
-    base: Option<Box<dyn Store>>,
+    base: Option<Arc<dyn Store>>,
     writes: Mutex<Writes>,
 }
 
 impl Scratch {
     /// A scratch store over `base`.
-    pub(super) fn over(base: Option<Box<dyn Store>>) -> Self {
+    pub(super) fn over(base: Option<Arc<dyn Store>>) -> Self {
         Self { base, writes: Mutex::default() }
     }
 
@@ -143,7 +143,7 @@ impl Store for Scratch {
         Ok(())
     }
 
-    fn barrier(&self) -> Result<(), LedgerError> {
+    fn settle(&self) -> Result<(), LedgerError> {
         Ok(())
     }
 }
@@ -192,7 +192,7 @@ mod tests {
             };
             let base = Scratch::over(None);
             base.apply(writes(&below)).unwrap();
-            let top = Scratch::over(Some(Box::new(base)));
+            let top = Scratch::over(Some(Arc::new(base)));
             top.apply(writes(&above)).unwrap();
             let mut expected = below;
             expected.extend(above);

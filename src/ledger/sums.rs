@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::keys::table;
-use super::record::{Completeness, Crossing, End, PositionRecord};
+use super::record::{Completeness, Crossing, Delivery, End, PositionRecord};
 use super::state::Status;
 use super::store::walk;
 use super::{Ledger, LedgerError, decode};
@@ -59,6 +59,9 @@ pub struct DeliverySums {
     pub rejected: u64,
     /// Never to be posted, by a gate.
     pub dropped: u64,
+    /// Posted, and deleted again as their batch was undone.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub undone: u64,
 }
 
 /// Messages by how they end.
@@ -76,6 +79,9 @@ pub struct EndSums {
     pub dropped: u64,
     /// Not yet whole.
     pub pending: u64,
+    /// Posted, and deleted again as their batch was undone; they never come back.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub undone: u64,
 }
 
 /// The messages of one partner.
@@ -89,6 +95,9 @@ pub struct PartnerSums {
     pub pending: u64,
     /// Never to be posted, by a gate.
     pub dropped: u64,
+    /// Posted, and deleted again.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub undone: u64,
 }
 
 /// How one crossing, or one message over all its crossings, stands; the worst first.
@@ -97,6 +106,7 @@ enum Standing {
     Held,
     Pending,
     Delivered,
+    Undone,
     Dropped,
 }
 
@@ -104,7 +114,7 @@ impl Sums {
     /// Whether everything adds up: each source's positions, the duplicates, and the messages by end.
     pub fn add_up(&self) -> bool {
         let ends = &self.messages_by_end;
-        let by_end = ends.delivered + ends.held + ends.internal + ends.unmapped + ends.dropped + ends.pending;
+        let by_end = ends.delivered + ends.held + ends.internal + ends.unmapped + ends.dropped + ends.pending + ends.undone;
         let sources = self.sources.values();
         let admitted: u64 = sources.clone().map(|source| source.admitted).sum();
         let duplicates: u64 = sources.clone().map(|source| source.duplicates).sum();
@@ -147,6 +157,7 @@ impl Ledger {
                 Standing::Held => &mut sums.messages_by_end.held,
                 Standing::Pending => &mut sums.messages_by_end.pending,
                 Standing::Delivered => &mut sums.messages_by_end.delivered,
+                Standing::Undone => &mut sums.messages_by_end.undone,
                 Standing::Dropped => &mut sums.messages_by_end.dropped,
             } += 1;
             Ok(())
@@ -179,13 +190,20 @@ impl Ledger {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde wants")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 fn standing_of(crossing: &Crossing) -> Standing {
     if crossing.waiting().is_some() {
         Standing::Held
     } else if crossing.is_open() {
         Standing::Pending
-    } else if crossing.deliveries.iter().any(|delivery| matches!(delivery.status, Status::Delivered(_))) {
+    } else if crossing.deliveries.iter().any(Delivery::stands) {
         Standing::Delivered
+    } else if crossing.deliveries.iter().any(|delivery| matches!(delivery.status, Status::Delivered(_))) {
+        Standing::Undone
     } else {
         Standing::Dropped
     }
@@ -196,6 +214,7 @@ fn count_deliveries(sums: &mut DeliverySums, crossing: &Crossing) {
         *match delivery.status {
             Status::Planned => &mut sums.planned,
             Status::InFlight(_) => &mut sums.in_flight,
+            Status::Delivered(_) if !delivery.stands() => &mut sums.undone,
             Status::Delivered(_) => &mut sums.delivered,
             Status::Held(_) => &mut sums.held,
             Status::Rejected(_) => &mut sums.rejected,
@@ -209,6 +228,7 @@ fn count_partner(sums: &mut PartnerSums, standing: Standing) {
         Standing::Held => &mut sums.held,
         Standing::Pending => &mut sums.pending,
         Standing::Delivered => &mut sums.delivered,
+        Standing::Undone => &mut sums.undone,
         Standing::Dropped => &mut sums.dropped,
     } += 1;
 }

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::keys::{self, table};
 use super::record::MessageRecord;
-use super::store::{Overlay, Store, after};
-use super::{LedgerError, decode, encode};
+use super::store::{Overlay, Store, after, walk};
+use super::{Ledger, LedgerError, decode, encode};
 use crate::mail::id::Digest;
 use crate::mail::thread::{Member, Memory};
 use crate::mail::{MessageId, MessageKey, ThreadId};
@@ -50,6 +50,11 @@ impl Memory for Threads<'_, '_> {
                 self.0.put(moved, receipt);
             }
         }
+        let (lost, won) = (keys::messages_of(&loser), keys::messages_of(&winner));
+        for (key, _) in self.0.scan(&lost, &after(&lost), usize::MAX)?.rows {
+            self.0.put([won.as_slice(), key.get(lost.len()..).unwrap_or_default()].concat(), Vec::new());
+            self.0.remove(key);
+        }
         Ok(())
     }
 
@@ -71,6 +76,21 @@ impl Memory for Threads<'_, '_> {
     }
 }
 
+impl Ledger {
+    /// The messages of a thread, in order of date.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn messages_of(&self, thread: &ThreadId) -> Result<Vec<MessageKey>, LedgerError> {
+        let mut messages = Vec::new();
+        walk(self.store(), &keys::messages_of(thread), |key, _| {
+            messages.extend(key.last_chunk::<32>().map(|digest| MessageKey::new(Digest::from_bytes(*digest))));
+            Ok(())
+        })?;
+        Ok(messages)
+    }
+}
+
 /// The thread that a thread has become, merges followed.
 pub(super) fn current(
     thread: &ThreadId,
@@ -89,6 +109,11 @@ pub(super) fn current(
 /// The same, straight from a store.
 pub(super) fn current_in(store: &dyn Store, thread: &ThreadId) -> Result<ThreadId, LedgerError> {
     current(thread, |key| store.get(key))
+}
+
+/// The same, as a transaction sees it.
+pub(super) fn current_in_overlay(transaction: &Overlay<'_>, thread: &ThreadId) -> Result<ThreadId, LedgerError> {
+    current(thread, |key| transaction.get(key))
 }
 
 fn thread_from(bytes: &[u8]) -> Result<ThreadId, LedgerError> {

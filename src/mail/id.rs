@@ -127,6 +127,11 @@ impl MessageId {
         usable.then_some(Self(id))
     }
 
+    /// An id that no header holds, for what is no message.
+    pub(super) fn of_digest(digest: &Digest) -> Self {
+        Self(digest.to_string())
+    }
+
     /// The id without angle brackets.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -5,18 +5,23 @@
 pub mod address;
 pub mod attachment;
 pub mod authentication;
+pub mod author;
+pub mod dating;
 pub mod id;
 mod identity;
+pub mod lookalike;
 mod parse;
 mod subject;
 pub mod text;
 pub mod thread;
+pub mod turn;
 
 use chrono::{DateTime, FixedOffset};
 
 pub use self::address::{Address, Correspondent};
 pub use self::attachment::Attachment;
 pub use self::authentication::AuthenticationResults;
+pub use self::author::Byline;
 pub use self::id::{Digest, MessageId, MessageKey, ThreadId};
 pub use self::parse::parse;
 pub use self::text::Body;
@@ -42,6 +47,9 @@ pub struct Message {
     pub received: Option<DateTime<FixedOffset>>,
     /// From: the authors.
     pub from: Vec<Correspondent>,
+    /// The author behind a list that wrote itself into From, where the rewriting is certain. The list says so and nobody
+    /// else: it is shown, and decides nothing.
+    pub behind: Option<Correspondent>,
     /// Sender: who sent it for them; never taken for the author.
     pub sender: Vec<Correspondent>,
     /// To.
@@ -68,7 +76,8 @@ impl Message {
         self.from.iter().chain(&self.to).chain(&self.cc)
     }
 
-    /// The author: the first of From, if any.
+    /// The author as From has it: its first, if any. For a list that took the From line see
+    /// [`Message::behind`].
     pub fn author(&self) -> Option<&Correspondent> {
         self.from.first()
     }

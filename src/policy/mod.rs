@@ -1,10 +1,12 @@
 //! Who a correspondent is, and what may be said where. Pure.
 
+mod byline;
 pub mod gate;
 mod partner;
 mod provider;
 mod route;
 
+pub use self::byline::byline;
 pub use self::partner::{Claimant, Directory, DirectoryError, Organisation, Partner, Party, Trust};
 pub use self::route::{Route, route, route_of};
 

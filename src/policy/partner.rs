@@ -163,6 +163,11 @@ impl Directory {
         self.owning_domain(&normal_domain(domain)).map(|(claimed, _)| claimed)
     }
 
+    /// Every claimed domain in normal form, and who claims it.
+    pub fn claimed_domains(&self) -> impl Iterator<Item = (&str, Claimant)> {
+        self.domains.iter().map(|(domain, owner)| (domain.as_str(), self.claimant(*owner)))
+    }
+
     fn owning_domain(&self, domain: &str) -> Option<(&str, Owner)> {
         itself_and_parents(domain)
             .find_map(|domain| self.domains.get_key_value(domain))

@@ -5,61 +5,48 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::files::{FileSource, Kind, Mailbox, Names, Visit};
 use super::holds::{self, Holds, Opened};
 use super::mbox::MboxReader;
-use super::place::{self, Files, text_of};
+use super::place::{self, text_of};
 use super::survey::Survey;
-use super::tree::Tree;
-use super::{Found, Known, Outlet, Scanned, Source, SourceError};
-use crate::finding::Finding;
-use crate::position::SourceName;
+use super::tree::{Directory, Layout};
+use super::{Census, Found, Outlet, Scanned, SourceError};
 
-/// A source of kind `eml`.
-#[derive(Clone, Debug)]
-pub struct EmlSource(Files);
+/// A source of kind `eml`: in a directory, files with the extension `.eml`; by name or glob, files of any name.
+pub type EmlSource = FileSource<Eml>;
 
-impl EmlSource {
-    /// A source that reads `path`, absolute: a directory with all below it (files with the extension `.eml`), or a file or
-    /// glob of any name. Its mailboxes are named relative to `base`, the directory of the configuration.
-    pub fn new(name: SourceName, path: PathBuf, base: PathBuf) -> Self {
-        Self(Files { name, path, base })
+/// Mail in files of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Eml;
+
+impl Kind for Eml {
+    const NOUN: &'static str = "mail";
+    const NAMES: Names = Names::Files;
+
+    fn mailboxes(directory: Directory) -> Vec<Mailbox> {
+        let takes = |file: &PathBuf| directory.layout == Layout::Named || is_eml(file);
+        let files = directory.files.iter().filter(|file| takes(file)).cloned().collect();
+        vec![Mailbox { path: directory.path, files }]
     }
 
-    fn read_all(&self, known: &dyn Known, outlet: &Outlet) -> Result<(), SourceError> {
-        let (directories, files): (Vec<_>, Vec<_>) = self.0.locate()?.into_iter().partition(|path| path.is_dir());
-        for group in files.chunk_by(|one, other| one.parent() == other.parent()) {
-            if let Some(parent) = group.first().and_then(|file| file.parent()) {
-                self.read_files(parent, group.iter(), known, outlet)?;
+    fn survey(directory: &Directory, survey: &mut Survey<'_>) {
+        for file in &directory.files {
+            match directory.layout == Layout::Named || is_eml(file) {
+                true => survey_file(survey, file),
+                false => survey.leave_out(file),
             }
         }
-        for directory in directories.into_iter().flat_map(Tree::new) {
-            match directory {
-                Ok(directory) => {
-                    let files = directory.files.iter().filter(|file| is_eml(file));
-                    self.read_files(&directory.path, files, known, outlet)?;
-                }
-                Err(closed) => outlet.send_blocking(closed.failure(&self.0))?,
-            }
-        }
-        Ok(())
     }
 
-    fn read_files<'a>(
-        &self,
-        directory: &Path,
-        files: impl Iterator<Item = &'a PathBuf>,
-        known: &dyn Known,
-        outlet: &Outlet,
-    ) -> Result<(), SourceError> {
-        let mailbox = self.0.mailbox(directory);
+    fn scan(visit: &Visit<'_>, outlet: &Outlet) -> Result<(), SourceError> {
+        let mailbox = visit.mailbox.clone();
         let sent = place::sent_by_name(&mailbox);
-        let new = files.map(|file| (file, self.0.position(&mailbox, place_of(file))));
-        let new: Vec<_> = new.filter(|(_, position)| !known.has(position)).collect();
+        let new = visit.files.iter().map(|file| (file, visit.position(place_of(file))));
+        let new: Vec<_> = new.filter(|(_, position)| !visit.known.has(position)).collect();
         let messages = Some(new.len() as u64);
         outlet.send_blocking(Scanned::Expected { mailbox: mailbox.clone(), messages, bytes: None })?;
         for (file, position) in new {
@@ -72,24 +59,10 @@ impl EmlSource {
         Ok(outlet.send_blocking(Scanned::MailboxDone { mailbox, checkpoint: None })?)
     }
 
-    fn survey(&self) -> Vec<Finding> {
-        let mut survey = Survey::new(&self.0);
-        for path in self.0.locate().unwrap_or_else(|missing| survey.refuse_source(&missing)) {
-            if !path.is_dir() {
-                survey_file(&mut survey, &path);
-                continue;
-            }
-            for directory in Tree::new(path) {
-                match directory {
-                    Ok(directory) => directory.files.iter().for_each(|file| match is_eml(file) {
-                        true => survey_file(&mut survey, file),
-                        false => survey.leave_out(file),
-                    }),
-                    Err(closed) => survey.refuse(&closed.path, closed.error.to_string(), "check its permissions"),
-                }
-            }
-        }
-        survey.findings("mail")
+    fn census(visit: &Visit<'_>) -> Result<Census, SourceError> {
+        let mut census = Census::new(&visit.mailbox);
+        visit.files.iter().for_each(|file| census.count(visit.position(place_of(file)), visit.known));
+        Ok(census)
     }
 }
 
@@ -123,22 +96,5 @@ fn survey_file(survey: &mut Survey<'_>, file: &Path) {
         Ok(Opened { holds: Holds::Foreign(foreign), .. }) => survey.refuse(file, format!("it is {}", foreign.what), foreign.advice),
         Ok(opened) => survey.take(opened.metadata.len()),
         Err(error) => survey.refuse(file, error.to_string(), "check that it is a file and its permissions"),
-    }
-}
-
-#[async_trait]
-impl Source for EmlSource {
-    fn name(&self) -> &SourceName {
-        &self.0.name
-    }
-
-    async fn check(&self) -> Vec<Finding> {
-        let source = self.clone();
-        tokio::task::spawn_blocking(move || source.survey()).await.unwrap_or_default()
-    }
-
-    async fn scan(&self, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError> {
-        let source = self.clone();
-        place::blocking(move || source.read_all(&*known, &outlet)).await
     }
 }

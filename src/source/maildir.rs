@@ -7,95 +7,64 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use super::files::{FileSource, Kind, Mailbox, Names, Visit};
 use super::holds;
 use super::place::{self, Files};
 use super::survey::Survey;
-use super::tree::{self, Directory, Layout, Tree};
-use super::{Found, Known, Outlet, Scanned, Sent, Source, SourceError};
-use crate::finding::Finding;
-use crate::position::{Position, SourceName};
+use super::tree::{self, Directory, Layout};
+use super::{Census, Found, Outlet, Scanned, Sent, SourceError};
+use crate::position::Position;
 
-/// A source of kind `maildir`.
-#[derive(Clone, Debug)]
-pub struct MaildirSource(Files);
+/// A source of kind `maildir`: a Maildir, a directory of Maildirs or a glob of such.
+pub type MaildirSource = FileSource<Maildir>;
 
-impl MaildirSource {
-    /// A source that reads `path` (a Maildir, a directory of Maildirs or a glob of such), absolute; its mailboxes are named
-    /// relative to `base`, the directory of the configuration.
-    pub fn new(name: SourceName, path: PathBuf, base: PathBuf) -> Self {
-        Self(Files { name, path, base })
+/// Mail in the folders of a Maildir.
+#[derive(Clone, Copy, Debug)]
+pub struct Maildir;
+
+impl Kind for Maildir {
+    const NOUN: &'static str = "message";
+    const NAMES: Names = Names::Directories;
+
+    fn mailboxes(Directory { path, layout, files }: Directory) -> Vec<Mailbox> {
+        if layout == Layout::Maildir { vec![Mailbox { path, files }] } else { Vec::new() }
     }
 
-    fn read_all(&self, known: &dyn Known, outlet: &Outlet) -> Result<(), SourceError> {
-        let mut seen_any = false;
-        for path in self.0.locate()? {
-            for directory in Tree::new(path) {
-                match directory {
-                    Ok(directory) if directory.layout == Layout::Maildir => {
-                        seen_any = true;
-                        self.read_folder(&directory, known, outlet)?;
-                    }
-                    Ok(_) => {}
-                    Err(closed) => {
-                        seen_any = true;
-                        outlet.send_blocking(closed.failure(&self.0))?;
-                    }
-                }
-            }
+    fn survey(directory: &Directory, survey: &mut Survey<'_>) {
+        if directory.layout == Layout::Maildir {
+            let bytes = |file: &PathBuf| fs::metadata(file).map_or(0, |metadata| metadata.len());
+            directory.files.iter().for_each(|file| survey.take(bytes(file)));
         }
-        if seen_any { Ok(()) } else { Err(self.no_maildir()) }
     }
 
-    fn no_maildir(&self) -> SourceError {
+    fn nothing(files: &Files) -> Option<SourceError> {
         let hint = "; a Maildir is a directory with the directories cur and new".into();
-        SourceError::Missing { what: format!("a Maildir at {}", self.0.path.display()), hint }
+        Some(SourceError::Missing { what: format!("a Maildir at {}", files.path.display()), hint })
     }
 
-    fn read_folder(&self, folder: &Directory, known: &dyn Known, outlet: &Outlet) -> Result<(), SourceError> {
-        let mailbox = self.0.mailbox(&folder.path);
+    fn scan(visit: &Visit<'_>, outlet: &Outlet) -> Result<(), SourceError> {
+        let mailbox = visit.mailbox.clone();
         let sent = place::sent_by_name(&mailbox);
-        let position = |file: &Path| self.0.position(&mailbox, tree::name_of(file));
-        let new: Vec<&PathBuf> = folder.files.iter().filter(|file| !known.has(&position(file))).collect();
+        let new = visit.files.iter().map(|file| (file, visit.position(tree::name_of(file))));
+        let new: Vec<_> = new.filter(|(_, position)| !visit.known.has(position)).collect();
         let messages = Some(new.len() as u64);
         outlet.send_blocking(Scanned::Expected { mailbox: mailbox.clone(), messages, bytes: None })?;
-        let mut moves = Moves::new(&folder.path);
-        for file in new {
-            if let Some(scanned) = read_message(file, position(file), sent, &mut moves) {
+        let mut moves = Moves::new(visit.path);
+        for (file, position) in new {
+            if let Some(scanned) = read_message(file, position, sent, &mut moves) {
                 outlet.send_blocking(scanned)?;
             }
         }
         Ok(outlet.send_blocking(Scanned::MailboxDone { mailbox, checkpoint: None })?)
     }
 
-    fn survey(&self) -> Vec<Finding> {
-        let mut survey = Survey::new(&self.0);
-        let mut seen_any = false;
-        for path in self.0.locate().unwrap_or_else(|missing| survey.refuse_source(&missing)) {
-            for directory in Tree::new(path) {
-                match directory {
-                    Ok(directory) if directory.layout == Layout::Maildir => {
-                        seen_any = true;
-                        directory
-                            .files
-                            .iter()
-                            .for_each(|file| survey.take(fs::metadata(file).map_or(0, |metadata| metadata.len())));
-                    }
-                    Ok(_) => {}
-                    Err(closed) => {
-                        survey.refuse(&closed.path, closed.error.to_string(), "check that it is a Maildir and its permissions")
-                    }
-                }
-            }
-            if !seen_any {
-                survey.refuse_source(&self.no_maildir());
-            }
-        }
-        survey.findings("message")
+    fn census(visit: &Visit<'_>) -> Result<Census, SourceError> {
+        let mut census = Census::new(&visit.mailbox);
+        visit.files.iter().for_each(|file| census.count(visit.position(tree::name_of(file)), visit.known));
+        Ok(census)
     }
 }
 
@@ -150,21 +119,4 @@ fn read_file(file: &Path) -> Read {
 
 fn is_gone(read: &Read) -> bool {
     matches!(read, Err(error) if error.kind() == io::ErrorKind::NotFound)
-}
-
-#[async_trait]
-impl Source for MaildirSource {
-    fn name(&self) -> &SourceName {
-        &self.0.name
-    }
-
-    async fn check(&self) -> Vec<Finding> {
-        let source = self.clone();
-        tokio::task::spawn_blocking(move || source.survey()).await.unwrap_or_default()
-    }
-
-    async fn scan(&self, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError> {
-        let source = self.clone();
-        place::blocking(move || source.read_all(&*known, &outlet)).await
-    }
 }

@@ -8,18 +8,22 @@
 //! - **Nothing is skipped in silence**: a message that cannot be read is sent as [`Scanned::Unreadable`]. A failure of
 //!   the whole source, or of one mailbox, is an error or [`Scanned::MailboxFailed`]; never "nothing there".
 
+mod census;
 mod eml;
+mod files;
 mod holds;
 pub mod imap;
 mod maildir;
 mod mbox;
 mod outlet;
+mod pauses;
 mod place;
 pub mod read;
 mod survey;
 mod tree;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -27,15 +31,21 @@ use chrono::{DateTime, Utc};
 use crate::finding::Finding;
 use crate::position::{Checkpoint, Position, SourceName};
 
+pub use self::census::{Census, Counted, MAX_NAMED};
 pub use self::eml::EmlSource;
+pub use self::files::FileSource;
 pub use self::imap::ImapSource;
 pub use self::maildir::MaildirSource;
 pub use self::mbox::{MboxEntry, MboxReader, MboxSource};
 pub use self::outlet::{Closed, Inlet, Outlet, Parcel, outlet};
+pub use self::pauses::Pauses;
 
 /// The largest message that is read, in bytes. Larger ones are listed as unreadable: parsing holds a message and its
 /// decoded parts in memory, and no provider in use accepts mail of this size (Gmail 25 MB, Microsoft 365 150 MB).
 pub const MAX_MESSAGE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// How often a source that is not told of new mail looks for it.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// What a source found.
 #[derive(Debug)]
@@ -110,6 +120,14 @@ pub trait Known: Send + Sync {
     fn has(&self, position: &Position) -> bool;
 }
 
+/// What a source that is followed tells of itself.
+pub trait Signs: Send + Sync {
+    /// Everything that there was has been sent.
+    fn caught_up(&self);
+    /// It cannot be read for this reason, and is tried again after the pause.
+    fn trouble(&self, error: &SourceError, pause: Duration);
+}
+
 /// Why a source cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -180,4 +198,40 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// When the source as a whole cannot be read. What was sent before stands.
     async fn scan(&self, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError>;
+
+    /// Sends everything that is not yet known, and goes on sending what arrives until nobody receives any more. Trouble is
+    /// told, waited out and never a reason to give up. A source that is not told of new mail looks for it now and then.
+    ///
+    /// # Errors
+    /// [`SourceError::Stopped`], at the end.
+    async fn follow(&self, known: Arc<dyn Known>, outlet: Outlet, signs: Arc<dyn Signs>) -> Result<(), SourceError> {
+        let mut pauses = Pauses::default();
+        loop {
+            let pause = match self.scan(known.clone(), outlet.clone()).await {
+                Ok(()) => {
+                    signs.caught_up();
+                    pauses = Pauses::default();
+                    LOOK_EVERY
+                }
+                Err(SourceError::Stopped) => return Err(SourceError::Stopped),
+                Err(error) => {
+                    let pause = pauses.longer();
+                    signs.trouble(&error, pause);
+                    pause
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = outlet.closed() => return Err(SourceError::Stopped),
+            }
+        }
+    }
+
+    /// Counts what the origin holds now and compares it with what is known, mailbox by mailbox, without reading the
+    /// messages where the origin can say it without (IMAP: UIDs). After a scan to the end nothing is unknown; what is
+    /// unknown is what the next scan sends. A mailbox that cannot be counted is an error of its own.
+    ///
+    /// # Errors
+    /// When the source as a whole cannot be read.
+    async fn census(&self, known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError>;
 }

@@ -57,6 +57,11 @@ impl Outlet {
         self.sender.send(parcel).await.map_err(|_| Closed)
     }
 
+    /// Returns once nobody receives any more.
+    pub async fn closed(&self) {
+        self.sender.closed().await;
+    }
+
     /// The same from a thread that may block.
     ///
     /// # Errors

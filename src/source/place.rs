@@ -9,7 +9,7 @@ use crate::position::{Position, SourceName};
 
 /// What all sources of files are made of.
 #[derive(Clone, Debug)]
-pub(super) struct Files {
+pub struct Files {
     /// The name of the source.
     pub(super) name: SourceName,
     /// A file, a directory or a glob, absolute.
@@ -36,7 +36,9 @@ impl Files {
 }
 
 /// Runs work that waits for files on a thread that may block.
-pub(super) async fn blocking(work: impl FnOnce() -> Result<(), SourceError> + Send + 'static) -> Result<(), SourceError> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
+) -> Result<T, SourceError> {
     let ended = tokio::task::spawn_blocking(work).await;
     ended.unwrap_or_else(|error| Err(SourceError::Broken { what: "the thread that reads files".into(), why: error.to_string() }))
 }

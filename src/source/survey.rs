@@ -1,6 +1,6 @@
 //! What `check` says about a source of files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::SourceError;
 use super::place::{Files, text_of};
@@ -11,7 +11,7 @@ const NAMED: usize = 5;
 
 /// Counts what there is, and collects what is wrong with it.
 #[derive(Debug)]
-pub(super) struct Survey<'a> {
+pub struct Survey<'a> {
     files: &'a Files,
     subject: String,
     count: u64,
@@ -52,9 +52,8 @@ impl<'a> Survey<'a> {
     }
 
     /// Notes that there is nothing to read at all.
-    pub(super) fn refuse_source(&mut self, error: &SourceError) -> Vec<PathBuf> {
+    pub(super) fn refuse_source(&mut self, error: &SourceError) {
         self.findings.push(Finding::refused(&self.subject, error.to_string(), "check path in the configuration"));
-        Vec::new()
     }
 
     /// The findings: what there is, then what is wrong with it.

@@ -4,12 +4,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::place::{Files, text_of};
-use super::{Scanned, SourceError};
+use super::SourceError;
+use super::place::text_of;
 
 /// One directory and the files that may be mail in it.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub struct Directory {
     /// The directory.
     pub(super) path: PathBuf,
     /// What its layout is.
@@ -25,6 +25,8 @@ pub(super) enum Layout {
     Maildir,
     /// As files side by side.
     Plain,
+    /// As files that the configuration names: whatever they are called, and whatever else is beside them.
+    Named,
 }
 
 /// A directory that cannot be listed.
@@ -38,9 +40,8 @@ pub(super) struct Closed {
 
 impl Closed {
     /// What a source says of it.
-    pub(super) fn failure(self, files: &Files) -> Scanned {
-        let error = SourceError::Unreachable { what: self.path.display().to_string(), why: self.error.to_string() };
-        Scanned::MailboxFailed { mailbox: files.mailbox(&self.path), error }
+    pub(super) fn failure(&self) -> SourceError {
+        SourceError::Unreachable { what: self.path.display().to_string(), why: self.error.to_string() }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::net::TcpListener;
 
+use mailferry::delivery::Handle;
 use mailferry::destination::ChannelSpec;
 use mailferry::destination::Destination;
 
@@ -123,4 +124,20 @@ async fn a_channel_of_many_threads_draws_only_what_is_near() {
     let cards = page.matches("class=\"card\"").count();
     assert!(page.contains("Subject 1199") && page.contains("1,200 threads"));
     assert!((10..200).contains(&cards), "{cards} cards were drawn");
+}
+
+#[tokio::test]
+async fn a_thread_whose_first_post_was_taken_back_is_read_by_its_answers() {
+    let world = World::new();
+    let acme = world.open("acme").await;
+    let root = world.post(&acme, None, &text("1", NOON, "Secret", "do not tell")).await.unwrap();
+    world.post(&acme, Some(&root), &text("2", NOON, "Re: Harmless", "this may be read")).await.unwrap();
+    world.destination.retract(&acme, &root, &Handle::new("")).await.unwrap();
+    world.publish().await;
+    let index = world.path.join("index.html");
+    for place in ["#channel=acme".to_owned(), format!("#channel=acme&thread={}", root.id)] {
+        let page = document(&index, &place, 2_000);
+        assert!(page.contains("Harmless") && page.contains("this may be read"), "{place}");
+        assert!(!page.contains("Secret") && !page.contains("do not tell"), "{place}");
+    }
 }

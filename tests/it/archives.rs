@@ -1,6 +1,6 @@
 //! Archives on disk as sources: what a run sends, and what becomes of it when the files change between two runs.
 
-use mailferry::source::{EmlSource, MaildirSource, MboxSource, Scanned, Sent, Source, SourceError};
+use mailferry::source::{EmlSource, Known as _, MAX_NAMED, MaildirSource, MboxSource, Scanned, Sent, Source, SourceError};
 use proptest::prelude::*;
 
 use crate::support::shelf::{Shelf, name};
@@ -164,6 +164,101 @@ mod mboxes {
         shelf.put("mail/in/a.mbox", letters(&["one"]));
         assert_eq!(shelf.run(&mbox(&shelf, "mail/**/*")).places(), ["mail/in/a.mbox at 0/0"]);
     }
+
+    #[test]
+    fn a_file_that_is_rewritten_in_place_while_it_is_read_fails_and_is_read_anew() {
+        let shelf = Shelf::default();
+        let subjects: Vec<String> = (0..4000).map(|number| format!("{number:0300}")).collect();
+        let all: Vec<&str> = subjects.iter().map(String::as_str).collect();
+        shelf.put("a.mbox", letters(&all));
+        // The pipe holds fewer things than the file: the run is in the middle of it when the first message is taken out.
+        let run = shelf.run_and(&mbox(&shelf, "a.mbox"), usize::MAX, |sent| {
+            if sent == 2 {
+                shelf.put("a.mbox", letters(&all[1..]));
+            }
+        });
+        assert!(
+            run.failures()[0].ends_with("another program rewrote it meanwhile; the next run reads it anew"),
+            "{:?}",
+            run.failures()
+        );
+        let second = shelf.run(&mbox(&shelf, "a.mbox"));
+        assert_eq!(second.texts(), all[1..].iter().map(|subject| mail(subject)).collect::<Vec<_>>());
+        assert!(second.places()[0].starts_with("a.mbox at 1/"));
+    }
+
+    #[test]
+    fn a_file_that_is_replaced_while_it_is_read_is_read_anew_in_the_next_run() {
+        let shelf = Shelf::default();
+        let subjects: Vec<String> = (0..4000).map(|number| format!("{number:0300}")).collect();
+        let all: Vec<&str> = subjects.iter().map(String::as_str).collect();
+        shelf.put("a.mbox", letters(&all));
+        shelf.put("compacted", letters(&all[1..]));
+        let run = shelf.run_and(&mbox(&shelf, "a.mbox"), usize::MAX, |sent| {
+            if sent == 2 {
+                std::fs::rename(shelf.path("compacted"), shelf.path("a.mbox")).unwrap();
+            }
+        });
+        assert_eq!((run.texts().len(), run.failures().len()), (4000, 0), "what was opened is read to its end");
+        assert_eq!(shelf.run(&mbox(&shelf, "a.mbox")).texts().len(), 3999);
+    }
+
+    #[test]
+    fn a_file_that_grows_while_it_is_read_gives_each_message_once() {
+        let shelf = Shelf::default();
+        let subjects: Vec<String> = (0..3000).map(|number| format!("{number:0300}")).collect();
+        let all: Vec<&str> = subjects.iter().map(String::as_str).collect();
+        shelf.put("a.mbox", letters(&all[..2000]));
+        let run = shelf.run_and(&mbox(&shelf, "a.mbox"), usize::MAX, |sent| {
+            if sent == 2 {
+                let mut file = std::fs::OpenOptions::new().append(true).open(shelf.path("a.mbox")).unwrap();
+                std::io::Write::write_all(&mut file, letters(&all[2000..]).as_bytes()).unwrap();
+            }
+        });
+        let mut texts = run.texts();
+        assert_eq!(run.failures(), [""; 0]);
+        texts.extend(shelf.run(&mbox(&shelf, "a.mbox")).texts());
+        assert_eq!(texts, all.iter().map(|subject| mail(subject)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn another_file_with_the_same_beginning_is_read_anew_whatever_its_size() {
+        // More than the fingerprinted beginning is the same in each of them.
+        let same = "x".repeat(9000);
+        for other in [&[&same, "2", "3"][..], &[&same, "2", "3", "4"], &[&same, "0", "1"]] {
+            let shelf = Shelf::default();
+            shelf.put("a.mbox", letters(&[&same, "1", "2"]));
+            shelf.run(&mbox(&shelf, "a.mbox"));
+            shelf.put("a.mbox", letters(other));
+            assert_eq!(shelf.run(&mbox(&shelf, "a.mbox")).texts(), other.iter().map(|subject| mail(subject)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_emptied_and_filled_again_is_read_anew_whether_or_not_anybody_saw_it_empty() {
+        for seen_empty in [Some(()), None] {
+            let shelf = Shelf::default();
+            shelf.put("a.mbox", letters(&["one", "two"]));
+            shelf.run(&mbox(&shelf, "a.mbox"));
+            shelf.put("a.mbox", "");
+            seen_empty.map(|()| shelf.run(&mbox(&shelf, "a.mbox")));
+            shelf.put("a.mbox", letters(&["three", "four", "five"]));
+            assert_eq!(shelf.run(&mbox(&shelf, "a.mbox")).places(), ["a.mbox at 1/0", "a.mbox at 1/70", "a.mbox at 1/138"]);
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_of_an_earlier_version_goes_on() {
+        let shelf = Shelf::default();
+        shelf.put("a.mbox", letters(&["one"]));
+        shelf.run(&mbox(&shelf, "a.mbox"));
+        let checkpoint = shelf.memory.checkpoint("a.mbox").unwrap().0;
+        let earlier = checkpoint.replace("\"since\":0,", "");
+        assert_ne!(earlier, checkpoint);
+        shelf.memory.set_checkpoint("a.mbox", Some(&earlier));
+        shelf.put("a.mbox", letters(&["one", "two"]));
+        assert_eq!(shelf.run(&mbox(&shelf, "a.mbox")).texts(), [mail("two")]);
+    }
 }
 
 /// Messages in which everything stands that may be taken for a boundary; some with a Content-Length and, within it, a
@@ -292,6 +387,30 @@ mod maildirs {
     }
 
     #[test]
+    fn messages_that_move_and_get_flags_during_a_run_are_read_and_one_that_is_deleted_is_gone() {
+        let shelf = Shelf::default();
+        shelf.directory("mail/cur");
+        for number in 0..3000 {
+            shelf.put(&format!("mail/new/{number:04}.host"), mail(&number.to_string()));
+        }
+        let file = |directory: &str, number: usize, flags: &str| shelf.path(&format!("mail/{directory}/{number:04}.host{flags}"));
+        // The pipe holds fewer things than the folder: these were listed and not yet read.
+        let run = shelf.run_and(&maildir(&shelf, "mail"), usize::MAX, |sent| {
+            if sent == 2 {
+                (1500..3000).for_each(|number| std::fs::rename(file("new", number, ""), file("cur", number, ":2,S")).unwrap());
+                std::fs::remove_file(file("cur", 2999, ":2,S")).unwrap();
+                shelf.put("mail/new/9999.host", mail("late"));
+            }
+            if sent == 1700 {
+                std::fs::rename(file("cur", 2998, ":2,S"), file("cur", 2998, ":2,RS")).unwrap();
+            }
+        });
+        assert_eq!(run.texts(), (0..2999).map(|number| mail(&number.to_string())).collect::<Vec<_>>());
+        assert_eq!(run.places().len(), 2999, "nothing is unreadable");
+        assert_eq!(shelf.run(&maildir(&shelf, "mail")).texts(), [mail("late")]);
+    }
+
+    #[test]
     fn a_directory_that_is_no_maildir_says_so() {
         let shelf = Shelf::default();
         shelf.put("mail/a.eml", mail("one"));
@@ -330,6 +449,18 @@ mod emls {
     }
 
     #[test]
+    fn another_mail_of_the_same_size_under_the_same_name_is_new() {
+        let shelf = Shelf::default();
+        shelf.put("mail/a.eml", mail("one"));
+        let written = std::fs::metadata(shelf.path("mail/a.eml")).unwrap().modified().unwrap();
+        shelf.run(&eml(&shelf, "mail"));
+        shelf.put("mail/a.eml", mail("two"));
+        let later = written + std::time::Duration::from_nanos(1000);
+        std::fs::File::options().write(true).open(shelf.path("mail/a.eml")).unwrap().set_modified(later).unwrap();
+        assert_eq!(shelf.run(&eml(&shelf, "mail")).texts(), [mail("two")]);
+    }
+
+    #[test]
     fn a_glob_takes_files_of_any_name() {
         let shelf = Shelf::default();
         shelf.put("mail/one", mail("one"));
@@ -364,6 +495,66 @@ mod emls {
         shelf.put("[old]/a.eml", mail("one"));
         let source = EmlSource::new(name(), shelf.path("[old]/*.eml"), shelf.path("[old]"));
         assert_eq!(shelf.run(&source).texts(), [mail("one")]);
+    }
+}
+
+/// That a census names exactly what a run sends is shown by every run of these tests: see [`Shelf::run`].
+mod counted {
+    use super::*;
+
+    #[test]
+    fn each_mailbox_counts_for_itself() {
+        let shelf = Shelf::default();
+        shelf.put("mail/a.mbox", letters(&["one", "two"]));
+        shelf.put("mail/b.mbox", "!BDN");
+        shelf.run_until(&mbox(&shelf, "mail"), 100);
+        shelf.put("mail/a.mbox", letters(&["one", "two", "three"]));
+        shelf.put("mail/c.mbox", letters(&["four"]));
+        let counted = shelf.census(&mbox(&shelf, "mail")).unwrap();
+        let told: Vec<String> = counted
+            .iter()
+            .map(|one| match one {
+                Ok(census) => format!("{}: {} of {} unknown", census.mailbox, census.unknown, census.held),
+                Err((mailbox, error)) => format!("{mailbox}: {error}"),
+            })
+            .collect();
+        assert_eq!((told[0].as_str(), told[2].as_str()), ("mail/a.mbox: 1 of 3 unknown", "mail/c.mbox: 1 of 1 unknown"));
+        assert!(told[1].starts_with("mail/b.mbox: ") && told[1].contains("PST"), "{told:?}");
+        assert!(shelf.census(&mbox(&shelf, "nowhere")).is_err());
+    }
+
+    #[test]
+    fn few_of_many_unknown_positions_are_named() {
+        let shelf = Shelf::default();
+        (0..50).for_each(|number| shelf.put(&format!("mail/new/{number:02}.host"), mail("x")));
+        let counted = shelf.census(&maildir(&shelf, "mail")).unwrap();
+        let census = counted[0].as_ref().unwrap();
+        assert_eq!((census.held, census.unknown, census.examples.len()), (50, 50, MAX_NAMED));
+        assert_eq!(census.examples[19].to_string(), "history: mail at 19.host");
+    }
+
+    #[test]
+    fn what_the_checkpoint_covers_and_the_ledger_does_not_hold_is_unknown() {
+        let shelf = Shelf::default();
+        shelf.put("a.mbox", letters(&["one", "two", "three"]));
+        shelf.run(&mbox(&shelf, "a.mbox"));
+        let position = shelf.memory.forget("66");
+        let counted = shelf.census(&mbox(&shelf, "a.mbox")).unwrap();
+        let census = counted[0].as_ref().unwrap();
+        assert_eq!((census.held, census.unknown), (3, 1));
+        assert_eq!(census.examples, [position]);
+    }
+
+    #[test]
+    fn positions_of_before_a_file_was_rewritten_do_not_vouch_for_what_stands_there_now() {
+        let shelf = Shelf::default();
+        shelf.put("a.mbox", letters(&["one", "two", "six"]));
+        shelf.run(&mbox(&shelf, "a.mbox"));
+        shelf.put("a.mbox", letters(&["ten", "two", "six", "one"]));
+        // Stopped after the first message, at 1/0; the others still stand where others stood before.
+        shelf.run_until(&mbox(&shelf, "a.mbox"), 2);
+        let counted = shelf.census(&mbox(&shelf, "a.mbox")).unwrap();
+        assert_eq!(counted[0].as_ref().map(|census| (census.held, census.unknown)).unwrap(), (4, 3));
     }
 }
 

@@ -172,7 +172,7 @@ fn one_source_that_cannot_be_read_does_not_stop_the_others() {
 #[test]
 fn a_second_process_is_refused_with_a_sentence() {
     let project = project();
-    let ledger = mailferry::ledger::Ledger::open(&project.path().join("state"), "mailferry mirror", chrono::Utc::now()).unwrap();
+    let ledger = mailferry::ledger::Ledger::open(&project.path().join("state"), "mailferry mirror", chrono::Utc::now).unwrap();
     for command in ["backfill", "status", "held", "plan"] {
         let refused = project.run(&[command]);
         assert_eq!(refused.code, Some(1), "{command}");

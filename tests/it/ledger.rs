@@ -8,6 +8,7 @@ use mailferry::ledger::{Admission, Admitted, Bound, Candidate, Completeness, Cur
 use mailferry::mail::thread::Links;
 use mailferry::mail::{Address, Digest, MessageId, MessageKey};
 use mailferry::position::{Checkpoint, Position, SourceName};
+use proptest::prelude::*;
 
 fn at(day: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_600_000_000 + day * 86_400, 0).unwrap()
@@ -50,7 +51,7 @@ fn acme() -> ChannelName {
 }
 
 fn open(dir: &tempfile::TempDir) -> Ledger {
-    patiently(|| Ledger::open(dir.path(), "the test", at(0)))
+    patiently(|| Ledger::open(dir.path(), "the test", Utc::now))
 }
 
 /// Opens a ledger. Another test of this binary may be starting a process: between its fork and its exec that process holds
@@ -121,7 +122,7 @@ fn a_delivery_goes_through_its_states_and_leaves_the_queue() {
     ledger.admit([&message("a", 1, place("x", "1"), &["a"])]).unwrap();
     let id = ledger.next(&slack(), &acme(), &mut Cursor::default(), 1).unwrap().remove(0).id;
     ledger.expand(&id, &[Part::Text(0), Part::File(0)]).unwrap();
-    let attempt = || Event::Attempted(Attempt { at: at(9), handle: Handle::new("") });
+    let attempt = || Event::Attempted(Attempt { at: at(9), handle: Handle::new(""), root: None });
     assert!(matches!(ledger.record(&id, Part::Text(0), Event::Absent), Err(LedgerError::Illegal(_))));
     ledger.record(&id, Part::Text(0), attempt()).unwrap();
     drop(ledger);
@@ -136,7 +137,7 @@ fn a_delivery_goes_through_its_states_and_leaves_the_queue() {
     ledger.record(&id, Part::File(0), Event::Rejected(Reason::new("destination", "too large"))).unwrap();
     assert!(queue(&ledger).is_empty());
     assert_eq!(ledger.sums().unwrap().messages_by_end.held, 1);
-    assert_eq!(ledger.release(&id).unwrap(), 1);
+    assert_eq!(ledger.release(&id, "Dana").unwrap(), 1);
     assert_eq!(queue(&ledger), [key("a")]);
     assert_eq!(ledger.sums().unwrap().messages_by_end.pending, 1);
 }
@@ -150,7 +151,7 @@ fn threads_that_turn_out_to_be_one_keep_a_root() {
     let thread = |name: &str| ledger.thread(&ledger.message(&key(name)).unwrap()).unwrap();
     assert_ne!(thread("a"), thread("c"));
     for (id, ts) in ids.iter().zip(["1.0", "3.0"]) {
-        ledger.record(id, Part::Text(0), Event::Attempted(Attempt { at: at(9), handle: Handle::new("") })).unwrap();
+        ledger.record(id, Part::Text(0), Event::Attempted(Attempt { at: at(9), handle: Handle::new(""), root: None })).unwrap();
         ledger.record(id, Part::Text(0), Event::Delivered(Receipt { id: ts.into() })).unwrap();
     }
     ledger.admit([&message("b", 2, place("x", "3"), &["b", "a"])]).unwrap();
@@ -162,8 +163,8 @@ fn threads_that_turn_out_to_be_one_keep_a_root() {
 #[test]
 fn a_second_process_is_told_who_holds_the_state() {
     let dir = tempfile::tempdir().unwrap();
-    let first = Ledger::open(dir.path(), "mailferry backfill", at(0)).unwrap();
-    let refused = Ledger::open(dir.path(), "mailferry status", at(0)).unwrap_err().to_string();
+    let first = Ledger::open(dir.path(), "mailferry backfill", Utc::now).unwrap();
+    let refused = Ledger::open(dir.path(), "mailferry status", Utc::now).unwrap_err().to_string();
     assert!(refused.contains("in use by mailferry backfill (process "), "{refused}");
     drop(first);
     drop(open(&dir));
@@ -174,7 +175,7 @@ fn a_dry_run_changes_no_byte_of_the_state() {
     let dir = tempfile::tempdir().unwrap();
     open(&dir).admit([&message("a", 1, place("x", "1"), &["a"])]).unwrap();
     let before = image(dir.path());
-    let scratch = Ledger::scratch(Some(patiently(|| Ledger::open_copy(dir.path()))));
+    let scratch = Ledger::scratch(Some(patiently(|| Ledger::open_copy(dir.path(), "the test", Utc::now))), Utc::now);
     assert_eq!(scratch.admit([&message("a", 1, place("x", "1"), &["a"])]).unwrap(), [Admitted::Known]);
     assert_eq!(scratch.admit([&message("b", 2, place("x", "2"), &["b"])]).unwrap(), [Admitted::New]);
     assert_eq!(scratch.sums().unwrap().messages, 2);
@@ -191,6 +192,58 @@ fn an_approval_stands_as_it_was_first_given() {
     assert_eq!(ledger.approval(&acme).unwrap(), None);
     ledger.approve(&acme, "Dana", at(1)).unwrap();
     assert_eq!(ledger.approve(&acme, "Eve", at(2)).unwrap().by, "Dana");
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let reason = || Reason::new("gate", "why");
+    prop_oneof![
+        3 => Just(Event::Attempted(Attempt { at: DateTime::UNIX_EPOCH, handle: Handle::new("F1"), root: None })),
+        2 => Just(Event::Delivered(Receipt { id: "1.000100".into() })),
+        2 => Just(Event::Absent),
+        1 => Just(Event::Rejected(reason())),
+        1 => Just(Event::Held(reason())),
+        1 => Just(Event::Dropped(reason())),
+        2 => Just(Event::Released),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_event_that_cannot_happen_is_an_error_and_changes_neither_ledger_nor_trail(
+        events in proptest::collection::vec((0_u32..3, any_event()), 1..40),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = open(&dir);
+        ledger.admit([&message("a", 1, place("x", "1"), &["a"])]).unwrap();
+        let id = ledger.next(&slack(), &acme(), &mut Cursor::default(), 1).unwrap().remove(0).id;
+        ledger.expand(&id, &[Part::Text(0), Part::File(0), Part::File(1)]).unwrap();
+        let parts = [Part::Text(0), Part::File(0), Part::File(1)];
+        let trail = || std::fs::read(dir.path().join("audit.jsonl")).unwrap();
+        for (part, event) in events {
+            let part = parts[part as usize];
+            let (before, written) = (ledger.crossing(&id).unwrap(), trail());
+            let was = before.deliveries.iter().find(|delivery| delivery.part == part).unwrap().status.clone();
+            match (was.next(event.clone()), ledger.record(&id, part, event)) {
+                (Ok(next), Ok(after)) => {
+                    let now = &after.deliveries.iter().find(|delivery| delivery.part == part).unwrap().status;
+                    prop_assert_eq!(now, &next);
+                    prop_assert!(trail().len() > written.len());
+                }
+                (Err(illegal), Err(LedgerError::Illegal(said))) => {
+                    prop_assert_eq!(illegal, said);
+                    prop_assert_eq!(ledger.crossing(&id).unwrap(), before);
+                    prop_assert_eq!(trail(), written);
+                }
+                (state, ledger) => prop_assert!(false, "{state:?} {ledger:?}"),
+            }
+        }
+        let stands = ledger.crossing(&id).unwrap();
+        drop(ledger);
+        std::fs::remove_dir_all(dir.path().join("ledger")).unwrap();
+        prop_assert_eq!(open(&dir).crossing(&id).unwrap(), stands, "the trail alone tells the same");
+    }
 }
 
 /// Every file below a directory with the digest of its bytes.

@@ -34,7 +34,10 @@ fn shown(message: &Message) -> String {
     field("date", &format!("{:?}", message.date));
     field("received", &format!("{:?}", message.received));
     let Message { from, sender, to, cc, bcc, reply_to, .. } = message;
-    for (name, list) in [("from", from), ("sender", sender), ("to", to), ("cc", cc), ("bcc", bcc), ("reply-to", reply_to)] {
+    let behind: Vec<_> = message.behind.iter().cloned().collect();
+    for (name, list) in
+        [("from", from), ("behind", &behind), ("sender", sender), ("to", to), ("cc", cc), ("bcc", bcc), ("reply-to", reply_to)]
+    {
         if !list.is_empty() {
             field(name, &people(list).join(", "));
         }

@@ -4,15 +4,17 @@ use std::path::Path;
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, Record};
 use super::durable::Drafts;
-use super::entry::{About, Content, Entry, Line};
+use super::entry::{About, Content, Entry, Line, Retraction};
 use super::journal::{Journal, LineReader};
+use super::people::People;
+use super::place::Place;
 use super::slack_id::slack_id;
 use super::stamp::Stamp;
 use crate::delivery::{ChannelId, ChannelName, DeliveryKey, Receipt};
 use crate::destination::post;
-use crate::destination::{Failure, Post};
+use crate::destination::{Failure, Post, Regard, Standing};
 
 /// The longest directory name, in characters and bytes: Slack's limit for names, and room below that of file systems.
 const DIRECTORY_CHARS: usize = 80;
@@ -34,7 +36,9 @@ impl Channel {
     pub(super) fn open(directory: String, journal: &Path) -> Result<Self, Failure> {
         let mut catalogue = Catalogue::default();
         let journal = Journal::open(journal.to_path_buf(), |line, span| catalogue.admit(line, span))?;
-        Ok(Self { directory, journal, catalogue })
+        let mut channel = Self { directory, journal, catalogue };
+        channel.recount()?;
+        Ok(channel)
     }
 
     /// Writes down what the channel is, where that is not known yet or has changed.
@@ -71,6 +75,76 @@ impl Channel {
         let span = self.journal.append(&line)?;
         self.catalogue.admit(line, span);
         Ok(receipt)
+    }
+
+    /// Takes a post back, and removes its file once that is on the disk. A post that is gone already is fine.
+    ///
+    /// # Errors
+    /// When the disk refuses. The post may be gone then; taking it back again is harmless, so its outcome is never unknown.
+    pub(super) fn retract(&mut self, place: &Place, drafts: &Drafts, receipt: &Receipt) -> Result<(), Failure> {
+        let ts: Stamp = receipt.id.parse().map_err(|_| Failure::Refused(format!("{} is no post of the archive's", receipt.id)))?;
+        let standing = self.catalogue.at(ts).filter(|record| record.stands()).map(|record| record.span);
+        if let Some(span) = standing
+            && let Line::Post(entry) = self.texts()?.read(span)?
+        {
+            place.allow_retractions(drafts)?;
+            let line = Line::Retracted(Retraction { ts, key: entry.key });
+            let span = self.journal.append(&line).map_err(repeatable)?;
+            self.catalogue.admit(line, span);
+        }
+        self.sweep(place.root())
+    }
+
+    /// Removes the files of posts that were taken back.
+    ///
+    /// # Errors
+    /// When the disk refuses: what is left is removed by the next call.
+    pub(super) fn sweep(&mut self, export: &Path) -> Result<(), Failure> {
+        self.catalogue.discarded().try_for_each(|upload| upload.discard(export))?;
+        self.catalogue.forget_discarded();
+        Ok(())
+    }
+
+    /// Counts the people anew where posts of theirs were taken back.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(super) fn recount(&mut self) -> Result<(), Failure> {
+        if !self.catalogue.people_are_old() {
+            return Ok(());
+        }
+        let (mut texts, mut people) = (self.texts()?, People::default());
+        for record in self.catalogue.records().iter().filter(|record| record.stands()) {
+            if let Line::Post(entry) = texts.read(record.span)? {
+                people.admit(&entry);
+            }
+        }
+        self.catalogue.set_people(people);
+        Ok(())
+    }
+
+    /// How people have met a post: here nobody can answer or react.
+    pub(super) fn regard(&self, receipt: &Receipt) -> Regard {
+        let ts: Option<Stamp> = receipt.id.parse().ok();
+        let stands = ts.and_then(|ts| self.catalogue.at(ts)).is_some_and(Record::stands);
+        if stands { Regard::Untouched } else { Regard::Gone }
+    }
+
+    /// The posts that stand in a thread, in order.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(super) fn thread(&self, root: &Receipt) -> Result<Vec<Standing>, Failure> {
+        let root: Option<Stamp> = root.id.parse().ok();
+        let Some((ts, thread)) = root.and_then(|ts| Some((ts, self.catalogue.threads().get(&ts)?))) else { return Ok(Vec::new()) };
+        let (mut texts, mut standing) = (self.texts()?, Vec::new());
+        let records = std::iter::once(&ts).chain(&thread.replies).filter_map(|ts| self.catalogue.at(*ts));
+        for record in records.filter(|record| record.stands()) {
+            if let Line::Post(entry) = texts.read(record.span)? {
+                standing.push(entry.standing());
+            }
+        }
+        Ok(standing)
     }
 
     /// The receipt of a post that stands in the channel.
@@ -119,6 +193,19 @@ impl Channel {
                 receipt.id, self.directory
             ))
         })
+    }
+}
+
+/// A call that may be repeated has no unknown outcome.
+fn repeatable(failure: Failure) -> Failure {
+    match failure {
+        Failure::Unknown(why) => Failure::Transient(why),
+        other @ (Failure::Wait(_)
+        | Failure::Transient(_)
+        | Failure::StaleChannel(_)
+        | Failure::Refused(_)
+        | Failure::ChannelClosed { .. }
+        | Failure::Stop { .. }) => other,
     }
 }
 

@@ -118,6 +118,17 @@ impl Drop for Draft {
     }
 }
 
+/// Removes a file; one that is gone already is fine.
+///
+/// # Errors
+/// When it cannot be removed.
+pub(super) fn remove_file(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failure("removing", path, &error)),
+        _ => Ok(()),
+    }
+}
+
 /// Makes a directory with its parents, and their names safe.
 ///
 /// # Errors

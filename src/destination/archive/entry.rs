@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::stamp::Stamp;
 use super::upload::Upload;
-use crate::delivery::{ChannelName, DeliveryKey};
+use crate::delivery::{ChannelName, DeliveryKey, Receipt};
 use crate::destination::post::{self, DatedBy, Post};
-use crate::destination::{ChannelSpec, Visibility};
+use crate::destination::{ChannelSpec, Standing, Visibility};
 use crate::mail::Correspondent;
 
 /// One line.
@@ -18,6 +18,18 @@ pub(super) enum Line {
     Channel(About),
     /// A post.
     Post(Box<Entry>),
+    /// A post that was taken back: the line that said it stands no more. Programs before archives of format 2 do not know
+    /// such lines and would take the last one for torn; [`super::place`] keeps them away.
+    Retracted(Retraction),
+}
+
+/// Which post was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Retraction {
+    /// Where it stood.
+    pub(super) ts: Stamp,
+    /// Its delivery key.
+    pub(super) key: DeliveryKey,
 }
 
 /// What a channel is.
@@ -50,6 +62,12 @@ pub(super) struct Entry {
     /// The author.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) author: Option<Correspondent>,
+    /// The list that passed it on under its own name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) via: Option<Correspondent>,
+    /// What a reader must know about the people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) remarks: Vec<String>,
     /// To.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) to: Vec<Correspondent>,
@@ -102,6 +120,8 @@ impl Entry {
             ts,
             root,
             author: heading.author.clone(),
+            via: heading.via.clone(),
+            remarks: heading.remarks.clone(),
             to: heading.to.clone(),
             cc: heading.cc.clone(),
             subject: heading.subject.clone(),
@@ -117,6 +137,15 @@ impl Entry {
                 }
             },
         }
+    }
+
+    /// The post as one that stands.
+    pub(super) fn standing(&self) -> Standing {
+        let files = match &self.content {
+            Content::File(upload) => vec![upload.id.clone()],
+            Content::Text { .. } => Vec::new(),
+        };
+        Standing { receipt: Receipt { id: self.ts.to_string() }, key: Some(self.key.to_string()), files }
     }
 
     /// The first post of its thread.

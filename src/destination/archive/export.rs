@@ -5,18 +5,18 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::channel::Channel;
-use super::durable::{Draft, Drafts, OPEN_DRAFTS, failure, make_directory, sync_directory};
+use super::durable::{Draft, Drafts, OPEN_DRAFTS, failure, make_directory, remove_file, sync_directory};
 use super::entry::Line;
-use super::message::Message;
+use super::message::{Message, Stone};
 use super::page;
-use super::people::{People, User};
+use super::people::{People, SLACKBOT, User};
 use super::place::Place;
 use crate::destination::{Failure, Visibility};
 
@@ -36,6 +36,15 @@ pub(super) struct Export<'a> {
     pub(super) organisation: &'a str,
     /// The domains of our own side, as far as they are known.
     pub(super) own_domains: &'a BTreeSet<String>,
+}
+
+/// Whether a stone stands in any channel: then Slack's own user is among the users, since stones are of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stones {
+    /// Nowhere.
+    None,
+    /// Somewhere.
+    Stand,
 }
 
 /// An element of `channels.json`.
@@ -72,10 +81,8 @@ impl Export<'_> {
         if let Some(bytes) = marked(&path).filter(|bytes| *bytes <= channel.journal_len() && self.is_whole(channel)) {
             return Ok(bytes);
         }
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failure("removing", &path, &error)),
-            _ => Ok(0),
-        }
+        remove_file(&path)?;
+        Ok(0)
     }
 
     /// Says that all of the channel's journal is in the export.
@@ -87,18 +94,20 @@ impl Export<'_> {
         self.drafts.replace(&self.place.marker(channel.directory()), marker.as_bytes())
     }
 
-    /// Writes the day files that posts after this byte of the journal belong to, or change by answering.
+    /// Writes the day files that change by what the journal says from this byte on, and removes those that nothing is left of.
     ///
     /// # Errors
     /// When the disk refuses; each file is then as it was or as it should be.
     pub(super) fn write_days(&self, channel: &Channel, published: u64) -> Result<(), Failure> {
         let directory = self.place.root().join(channel.directory());
         make_directory(&directory)?;
-        let records = channel.catalogue().records();
-        let new = records.partition_point(|record| record.span.start < published);
-        let days: BTreeSet<NaiveDate> =
-            records.iter().skip(new).flat_map(|record| [record.ts.day(), record.thread.day()]).collect();
-        let all: Vec<NaiveDate> = days.iter().copied().collect();
+        let days = channel.catalogue().days_since(published);
+        let (all, empty): (Vec<NaiveDate>, Vec<NaiveDate>) =
+            days.iter().partition(|day| channel.catalogue().on_day(**day).next().is_some());
+        for day in empty {
+            let path = self.day_file(channel, day);
+            remove_file(&path)?;
+        }
         for days in all.chunks(OPEN_DRAFTS) {
             let drafts = days.iter().map(|day| self.draft_day(channel, *day)).collect::<Result<_, _>>()?;
             Drafts::become_files(drafts)?;
@@ -113,10 +122,15 @@ impl Export<'_> {
         let (mut texts, mut draft) = (channel.texts()?, self.drafts.begin()?);
         let mut separator = "[\n";
         for record in channel.catalogue().on_day(day) {
-            let Line::Post(entry) = texts.read(record.span)? else { continue };
-            let message = Message::of(&entry, channel.catalogue(), self.team);
             draft.write_all(separator.as_bytes()).map_err(told)?;
-            serde_json::to_writer(&mut draft, &message).map_err(|error| told(error.into()))?;
+            if record.stands() {
+                let Line::Post(entry) = texts.read(record.span)? else { continue };
+                let message = Message::of(&entry, channel.catalogue(), self.team);
+                serde_json::to_writer(&mut draft, &message).map_err(|error| told(error.into()))?;
+            } else {
+                let stone = Stone::of(record.ts, channel.catalogue());
+                serde_json::to_writer(&mut draft, &stone).map_err(|error| told(error.into()))?;
+            }
             separator = ",\n";
         }
         draft.write_all(b"\n]\n").map_err(told)?;
@@ -127,8 +141,11 @@ impl Export<'_> {
     ///
     /// # Errors
     /// When the disk refuses; each file is then as it was or as it should be.
-    pub(super) fn write_lists(&self, people: &People, channels: &[Listed]) -> Result<(), Failure> {
-        let users: Vec<User> = people.users(self.team);
+    pub(super) fn write_lists(&self, people: &People, stones: Stones, channels: &[Listed]) -> Result<(), Failure> {
+        let mut users: Vec<User> = people.users(self.team);
+        if stones == Stones::Stand {
+            users.push(User::slackbot(self.team));
+        }
         self.write_list("users.json", &users)?;
         self.write_list("channels.json", channels)?;
         self.write_list::<User>("integration_logs.json", &[])?;
@@ -169,7 +186,7 @@ impl Listed {
     pub(super) fn of(channel: &Channel) -> Self {
         let catalogue = channel.catalogue();
         let first = catalogue.ends().and_then(|(first, _)| catalogue.at(first));
-        let creator = first.map_or("USLACKBOT".to_owned(), |record| record.author.to_string());
+        let creator = first.map_or(SLACKBOT.to_owned(), |record| record.author.to_string());
         let created = first.map_or(0, |record| record.ts.seconds());
         let note = |value: &str| Note { value: value.to_owned(), creator: creator.clone(), last_set: created };
         let about = catalogue.about();

@@ -8,6 +8,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use serde::de::IgnoredAny;
+
 use super::durable::{failure, sync_directory};
 use super::entry::Line;
 use crate::destination::Failure;
@@ -131,8 +133,19 @@ fn read_lines(path: &Path, file: &File, admit: &mut impl FnMut(Line, Span)) -> R
                 admit(line, span);
                 whole += len as u64;
             }
+            // Whole and not understood is not torn: cutting it off would undo what it says.
+            _ if buffer.ends_with(b"\n") && serde_json::from_slice::<IgnoredAny>(&buffer).is_ok() => {
+                return Err(unknown(path, whole));
+            }
             _ => bad = len as u64,
         }
+    }
+}
+
+fn unknown(path: &Path, at: u64) -> Failure {
+    Failure::Stop {
+        why: format!("{} has a line at byte {at} that this version of mailferry does not know", path.display()),
+        advice: "use the version that wrote it; nothing was changed".into(),
     }
 }
 
@@ -215,6 +228,17 @@ mod tests {
         Journal::open(path.clone(), |_, _| {}).unwrap().append(&line("one")).unwrap();
         OpenOptions::new().append(true).open(&path).unwrap().write_all(&[0; 4096]).unwrap();
         assert_eq!(read(&path).unwrap(), [line("one")]);
+    }
+
+    #[test]
+    fn a_whole_line_of_another_version_is_not_cut_off() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal");
+        Journal::open(path.clone(), |_, _| {}).unwrap().append(&line("one")).unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"amended\":{}}\n").unwrap();
+        let bytes = fs::read(&path).unwrap();
+        assert!(matches!(read(&path), Err(Failure::Stop { .. })));
+        assert_eq!(fs::read(&path).unwrap(), bytes);
     }
 
     #[test]

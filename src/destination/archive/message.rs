@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::catalogue::{Catalogue, Thread};
 use super::entry::{Content, Entry};
 use super::mrkdwn::{heading, literal};
-use super::people::user_id;
+use super::people::{SLACKBOT, user_id};
 use super::stamp::Stamp;
 use super::upload::Upload;
 use crate::delivery::DeliveryKey;
@@ -79,6 +79,37 @@ struct Payload {
     key: DeliveryKey,
 }
 
+/// What stands in the place of a thread's first post that was taken back while others answer it, as Slack's own exports
+/// have it. It says nothing of the post.
+#[derive(Debug, Serialize)]
+pub(super) struct Stone<'a> {
+    r#type: &'static str,
+    subtype: &'static str,
+    user: &'static str,
+    text: &'static str,
+    hidden: bool,
+    ts: Stamp,
+    thread_ts: Stamp,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    replies: Option<Replies<'a>>,
+}
+
+impl<'a> Stone<'a> {
+    /// The stone of the thread that began there.
+    pub(super) fn of(ts: Stamp, catalogue: &'a Catalogue) -> Self {
+        Self {
+            r#type: "message",
+            subtype: "tombstone",
+            user: SLACKBOT,
+            text: "This message was deleted.",
+            hidden: true,
+            ts,
+            thread_ts: ts,
+            replies: catalogue.threads().get(&ts).and_then(|thread| replies(thread, catalogue)),
+        }
+    }
+}
+
 impl<'a> Message<'a> {
     /// The message of an entry of this channel.
     pub(super) fn of(entry: &Entry, catalogue: &'a Catalogue, team: &'a str) -> Self {
@@ -92,7 +123,7 @@ impl<'a> Message<'a> {
             ts: entry.ts,
             team,
             thread_ts: has_replies.then_some(entry.thread()),
-            parent_user_id: entry.root.and_then(|root| user_at(catalogue, root)),
+            parent_user_id: entry.root.map(|root| user_at(catalogue, root).unwrap_or(SLACKBOT)),
             replies: thread.filter(|_| entry.root.is_none()).and_then(|thread| replies(thread, catalogue)),
             files: match &entry.content {
                 Content::File(upload) => vec![file(upload, entry, &user)],
@@ -126,7 +157,7 @@ fn replies<'a>(thread: &Thread, catalogue: &'a Catalogue) -> Option<Replies<'a>>
 }
 
 fn user_at(catalogue: &Catalogue, ts: Stamp) -> Option<&str> {
-    catalogue.at(ts).map(|record| &*record.author)
+    catalogue.at(ts).filter(|record| record.stands()).map(|record| &*record.author)
 }
 
 fn file(upload: &Upload, entry: &Entry, user: &str) -> File {

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! A post stands once its line is in the journal; everything else is made from the journals by [`Destination::publish`]
-//! and can be made again.
+//! and can be made again. A post that was taken back stands no more once a further line says so: its file is removed at
+//! once, and the next publication leaves it out. What it said stays in the journal, which is no part of the export.
 
 mod catalogue;
 mod channel;
@@ -39,7 +40,7 @@ use self::channel::directory_of;
 use self::place::Place;
 use self::shelf::Shelf;
 use self::upload::Upload;
-use super::{ChannelSpec, Destination, EmptyFiles, Failure, Limits, Post, post};
+use super::{ChannelSpec, Destination, EmptyFiles, Failure, Limits, Post, Regard, Standing, post};
 use crate::delivery::{Attempt, ChannelId, ChannelName, DeliveryKey, DestinationName, Handle, Receipt};
 use crate::finding::Finding;
 
@@ -200,6 +201,21 @@ impl Destination for ArchiveDestination {
     ) -> Result<Option<Receipt>, Failure> {
         let (id, key) = (channel.clone(), *key);
         self.with_shelf(move |shelf| shelf.find(&id, &key)).await
+    }
+
+    async fn regard(&self, channel: &ChannelId, _root: Option<&Receipt>, receipt: &Receipt) -> Result<Regard, Failure> {
+        let (id, receipt) = (channel.clone(), receipt.clone());
+        self.with_shelf(move |shelf| shelf.regard(&id, &receipt)).await
+    }
+
+    async fn retract(&self, channel: &ChannelId, receipt: &Receipt, _handle: &Handle) -> Result<(), Failure> {
+        let (id, receipt) = (channel.clone(), receipt.clone());
+        self.with_shelf(move |shelf| shelf.retract(&id, &receipt)).await
+    }
+
+    async fn thread(&self, channel: &ChannelId, root: &Receipt) -> Result<Vec<Standing>, Failure> {
+        let (id, root) = (channel.clone(), root.clone());
+        self.with_shelf(move |shelf| shelf.thread(&id, &root)).await
     }
 
     async fn publish(&self) -> Result<(), Failure> {

@@ -41,6 +41,9 @@ pub(super) fn heading(entry: &Entry, thread_subject: &str) -> String {
         let mark = if entry.subject.contains('*') { "" } else { "*" };
         lines.push_str(&format!("{mark}{}{mark}\n", literal(&entry.subject)));
     }
+    if let Some(list) = &entry.via {
+        lines.push_str(&format!("Via: {}\n", literal(list.address.as_str())));
+    }
     for (label, people) in [("To", &entry.to), ("Cc", &entry.cc)] {
         if !people.is_empty() {
             lines.push_str(&format!("{label}: {}\n", literal(&names(people))));
@@ -48,6 +51,7 @@ pub(super) fn heading(entry: &Entry, thread_subject: &str) -> String {
     }
     lines.push_str(&date_line(entry));
     lines.push('\n');
+    entry.remarks.iter().for_each(|remark| lines.push_str(&format!("Beware: {}\n", literal(remark))));
     lines
 }
 

@@ -11,6 +11,9 @@ use super::entry::Entry;
 use super::slack_id::slack_id;
 use crate::mail::Correspondent;
 
+/// Who speaks for Slack itself in its exports.
+pub(super) const SLACKBOT: &str = "USLACKBOT";
+
 /// The people of one channel, or of all, by their address in lower case.
 #[derive(Clone, Debug, Default)]
 pub(super) struct People(BTreeMap<String, Person>);
@@ -119,23 +122,36 @@ impl Person {
         if is_shared(&name) || name.len() < 3 {
             name = format!("{name}-{}", self.id.to_lowercase());
         }
-        let display = self.display_name().to_owned();
-        User {
-            id: self.id.to_string(),
+        User::of(self, name, team)
+    }
+}
+
+impl User {
+    /// Slack itself.
+    pub(super) fn slackbot(team: &str) -> Self {
+        let (id, name) = (SLACKBOT.into(), "Slackbot".to_owned());
+        let person = Person { id, address: String::new(), name, posts: 0, offset_seconds: 0 };
+        Self::of(&person, "slackbot".to_owned(), team)
+    }
+
+    fn of(person: &Person, name: String, team: &str) -> Self {
+        let display = person.display_name().to_owned();
+        Self {
+            id: person.id.to_string(),
             team_id: team.to_owned(),
             name,
             deleted: false,
             real_name: display.clone(),
             tz: "Etc/UTC",
             tz_label: "",
-            tz_offset: self.offset_seconds,
+            tz_offset: person.offset_seconds,
             profile: Profile {
                 title: "",
                 real_name: display.clone(),
                 real_name_normalized: display.clone(),
                 display_name: display.clone(),
                 display_name_normalized: display,
-                email: self.address.clone(),
+                email: person.address.clone(),
                 team: team.to_owned(),
             },
             is_admin: false,

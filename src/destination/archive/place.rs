@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access, statvfs};
 
-use super::durable::{Drafts, failure, make_directory};
+use super::durable::{Drafts, failure, make_directory, sync_directory};
 use crate::destination::Failure;
 
 /// What is not part of the export: journals, markers, drafts, the lock. No channel's directory begins with a dot.
 const PRIVATE: &str = ".mailferry";
 
-/// What the private directory's `format` file says.
+/// What the private directory's `format` file says as long as every post stands.
 const FORMAT: &str = "mailferry archive 1\n";
+
+/// What it says once posts were taken back. Programs that know only the first format refuse such an archive, and say that
+/// another version wrote it: they would read its journals wrongly.
+const FORMAT_WITH_RETRACTIONS: &str = "mailferry archive 2\n";
 
 /// What the name of a journal ends in.
 pub(super) const JOURNAL: &str = ".jsonl";
@@ -72,7 +76,7 @@ impl Place {
     /// When it cannot be read, or is no directory.
     pub(super) fn occupant(&self) -> io::Result<Occupant> {
         match fs::read_to_string(self.root.join(PRIVATE).join("format")) {
-            Ok(format) if format == FORMAT => return Ok(Occupant::Archive),
+            Ok(format) if format == FORMAT || format == FORMAT_WITH_RETRACTIONS => return Ok(Occupant::Archive),
             Ok(_) => return Ok(Occupant::NewerArchive),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -108,8 +112,20 @@ impl Place {
         }
         let lock = self.lock(&private.join("lock"))?;
         let drafts = Drafts::open(private.join("drafts"))?;
-        drafts.replace(&private.join("format"), FORMAT.as_bytes())?;
+        if occupant != Occupant::Archive {
+            drafts.replace(&private.join("format"), FORMAT.as_bytes())?;
+        }
         Ok(Claim { drafts, _lock: lock })
+    }
+
+    /// Says that posts were taken back: from now on only programs that know of that open the archive.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(super) fn allow_retractions(&self, drafts: &Drafts) -> Result<(), Failure> {
+        let private = self.root.join(PRIVATE);
+        drafts.replace(&private.join("format"), FORMAT_WITH_RETRACTIONS.as_bytes())?;
+        sync_directory(&private)
     }
 
     /// What speaks against writing there, and what to do about it.

@@ -8,14 +8,14 @@ use super::ArchiveSettings;
 use super::channel::{Channel, channel_id, directory_of};
 use super::durable::failure;
 use super::entry::About;
-use super::export::{Export, Listed};
+use super::export::{Export, Listed, Stones};
 use super::page::{self, ChannelRow};
 use super::people::People;
 use super::place::{self, Claim, Place};
 use super::slack_id::slack_id;
 use super::upload::Upload;
 use crate::delivery::{ChannelId, DeliveryKey, Receipt};
-use crate::destination::{ChannelSpec, Failure, Post};
+use crate::destination::{ChannelSpec, Failure, Post, Regard, Standing};
 
 /// The archive of this run.
 #[derive(Debug)]
@@ -116,6 +116,33 @@ impl Shelf {
         Ok(lock(&shelved).channel.find(key))
     }
 
+    /// Takes a post back.
+    ///
+    /// # Errors
+    /// When the channel is not open or the disk refuses; taking it back again is harmless.
+    pub(super) fn retract(&self, id: &ChannelId, receipt: &Receipt) -> Result<(), Failure> {
+        let shelved = self.channel(id)?;
+        lock(&shelved).channel.retract(&self.place, &self.claim.drafts, receipt)
+    }
+
+    /// How people have met a post.
+    ///
+    /// # Errors
+    /// When the channel is not open.
+    pub(super) fn regard(&self, id: &ChannelId, receipt: &Receipt) -> Result<Regard, Failure> {
+        let shelved = self.channel(id)?;
+        Ok(lock(&shelved).channel.regard(receipt))
+    }
+
+    /// The posts that stand in a thread.
+    ///
+    /// # Errors
+    /// When the channel is not open or its journal cannot be read.
+    pub(super) fn thread(&self, id: &ChannelId, root: &Receipt) -> Result<Vec<Standing>, Failure> {
+        let shelved = self.channel(id)?;
+        lock(&shelved).channel.thread(root)
+    }
+
     /// Brings the export up to the journals.
     ///
     /// # Errors
@@ -126,8 +153,10 @@ impl Shelf {
         let channels: Vec<_> = lock(&self.channels).values().map(Arc::clone).collect();
         for shelved in &channels {
             let mut shelved = lock(shelved);
+            shelved.channel.sweep(self.place.root())?;
             if shelved.published < shelved.channel.journal_len() {
                 *lists_are_old = true;
+                shelved.channel.recount()?;
                 export.write_days(&shelved.channel, shelved.published)?;
                 page::write_channel(&export, &shelved.channel, shelved.published)?;
                 export.mark(&shelved.channel)?;
@@ -143,9 +172,12 @@ impl Shelf {
 
     fn write_lists(&self, export: &Export<'_>, channels: &[Arc<Mutex<Shelved>>]) -> Result<(), Failure> {
         let mut people = People::default();
-        let (mut listed, mut rows) = (Vec::new(), Vec::new());
+        let (mut listed, mut rows, mut stones) = (Vec::new(), Vec::new(), Stones::None);
         for shelved in channels {
             let shelved = lock(shelved);
+            if shelved.channel.catalogue().has_stones() {
+                stones = Stones::Stand;
+            }
             people.merge(shelved.channel.catalogue().people());
             listed.push(Listed::of(&shelved.channel));
             rows.push(ChannelRow::of(&shelved.channel));
@@ -153,7 +185,7 @@ impl Shelf {
         listed.sort_by(|one, other| one.name().cmp(other.name()));
         rows.sort_by(|one, other| one.name().cmp(other.name()));
         page::write_lists(export, &people, &rows)?;
-        export.write_lists(&people, &listed)
+        export.write_lists(&people, stones, &listed)
     }
 
     fn export(&self) -> Export<'_> {

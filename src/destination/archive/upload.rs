@@ -1,12 +1,12 @@
 //! Files beside the channels: `__uploads/<id>/<name>`, where importers of exports look for their bytes.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::durable::{Drafts, failure, make_directory, sync_directory};
+use super::durable::{Drafts, failure, make_directory, remove_file, sync_directory};
 use super::slack_id::slack_id;
 use crate::delivery::DeliveryKey;
 use crate::destination::Failure;
@@ -79,6 +79,23 @@ impl Upload {
         draft.write_all(bytes).map_err(|error| failure("writing", &path, &error))?;
         draft.become_file(&path)?;
         sync_directory(directory)
+    }
+}
+
+impl Upload {
+    /// Removes the bytes. What is gone already is fine.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(super) fn discard(&self, export: &Path) -> Result<(), Failure> {
+        let path = export.join(self.path());
+        let Some(directory) = path.parent() else { return Ok(()) };
+        remove_file(&path)?;
+        match fs::remove_dir(directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failure("removing", directory, &error)),
+            _ => {}
+        }
+        directory.parent().filter(|uploads| uploads.is_dir()).map_or(Ok(()), sync_directory)
     }
 }
 

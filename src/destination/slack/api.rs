@@ -18,6 +18,9 @@ use crate::destination::http::{BaseUrl, Http, Lost, Reply, SetupError, Token};
 const WAITS_MAX: u32 = 10;
 /// The longest wait that is kept in here; a longer one is the caller's to plan.
 const WAIT_HERE_MAX: Duration = Duration::from_secs(120);
+/// The errors by which a method is closed to the token for good, while others are open to it.
+const CANNOT_LOOK: [&str; 5] =
+    ["deprecated_endpoint", "method_deprecated", "missing_scope", "not_allowed_token_type", "unknown_method"];
 /// How much of what a server says of an error is repeated.
 const DETAIL_MAX_CHARS: usize = 300;
 
@@ -58,6 +61,8 @@ enum Kind {
     NoAnswer(String),
     /// Slack's error.
     Named(Named),
+    /// An answer that is whole, and will never say what it was asked for.
+    Useless(String),
 }
 
 /// An answer that says `"ok": false`.
@@ -124,6 +129,7 @@ impl Api {
         let failed = |text: String| Failure::Transient(format!("the upload of the file failed: {text}"));
         let reply = self.http.post_bytes(url, bytes).await.map_err(|lost| failed(lost.to_string()))?;
         match reply.status {
+            200 if says_no(&reply) => Err(failed("slack answers it with an error".to_owned())),
             200 => Ok(()),
             429 => Err(Failure::Wait(reply.wait())),
             413 => Err(Failure::Refused("slack finds the file too large".to_owned())),
@@ -175,6 +181,11 @@ fn read<T: DeserializeOwned>(reply: &Reply) -> Result<Answer<T>, Kind> {
     Ok(Answer { body: answer, warnings, scopes })
 }
 
+/// Whether an upload was answered with an error of the API instead of the usual `OK - 12`.
+fn says_no(reply: &Reply) -> bool {
+    serde_json::from_slice::<Envelope>(&reply.body).is_ok_and(|envelope| !envelope.ok)
+}
+
 fn refusal(error: &str, envelope: &Envelope, reply: &Reply) -> Kind {
     match errors::sort(error) {
         Some(Sort::Wait) => Kind::Wait(reply.wait()),
@@ -200,13 +211,26 @@ impl Trouble {
     pub(super) fn error(&self) -> Option<&str> {
         match &self.kind {
             Kind::Named(named) => Some(&named.error),
-            Kind::Wait(_) | Kind::NotSent(_) | Kind::NoAnswer(_) => None,
+            Kind::Wait(_) | Kind::NotSent(_) | Kind::NoAnswer(_) | Kind::Useless(_) => None,
         }
     }
 
     /// An answer to this method that said `ok`, but not what it has to say.
     pub(super) fn incomplete(method: Method, what: &str) -> Self {
         Self { method, kind: Kind::NoAnswer(what.to_owned()) }
+    }
+
+    /// An answer to this method, which only reads, that can never say what has to be known.
+    pub(super) fn useless(method: Method, why: impl Into<String>) -> Self {
+        Self { method, kind: Kind::Useless(why.into()) }
+    }
+
+    /// What a method that only looks cannot see for want of a right concerns what is looked for, and nothing else: other
+    /// deliveries go on.
+    pub(super) fn concerning_this_alone(self) -> Failure {
+        let lacks_right = self.error().is_some_and(|error| CANNOT_LOOK.contains(&error));
+        let failure = Failure::from(self);
+        if lacks_right { Failure::Refused(failure.to_string()) } else { failure }
     }
 }
 
@@ -220,6 +244,7 @@ impl From<Trouble> for Failure {
             Kind::Wait(pause) => return Self::Wait(pause),
             Kind::NotSent(text) => return Self::Transient(format!("{method}: {text}")),
             Kind::NoAnswer(text) => return unknown(format!("{method}: {text}")),
+            Kind::Useless(text) => return Self::Refused(format!("{method}: {text}")),
             Kind::Named(named) => named,
         };
         let why = format!("slack answers {method} with {}", named.describe());

@@ -106,7 +106,10 @@ const TABLE: &[(Sort, &[&str])] = &[
             "canvas_disabled_file_team",
             "canvas_disabled_user_team",
             "canvas_globally_disabled",
+            "cant_delete_file",
+            "delete_not_allowed",
             "file_deleted",
+            "file_deleting_disabled",
             "file_not_found",
             "file_type_not_allowed",
             "file_upload_size_restricted",
@@ -260,6 +263,7 @@ mod tests {
             "access_denied channel_not_found file_not_found file_update_failed invalid_blocks invalid_channel not_in_channel \
              posting_to_channel_denied channels_limit_exceeded file_type_not_allowed file_uploads_except_images_disabled",
         ),
+        ("files.delete", "cant_delete_file delete_not_allowed file_deleted file_deleting_disabled file_not_found"),
         (
             "files.info",
             "access_denied file_deleted file_not_found canvas_globally_disabled canvas_disabled_user_team \

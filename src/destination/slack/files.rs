@@ -54,7 +54,11 @@ pub(super) async fn share(
     let files = json!([{"id": handle.as_str(), "title": shown_name(name)}]).to_string();
     let mut fields = vec![("files", files.as_str()), ("channel_id", channel.as_str())];
     fields.extend(root.map(|root| ("thread_ts", root.id.as_str())));
-    let completed = api.call::<Completed>(Method::FilesCompleteUploadExternal, &fields).await?.body;
+    let completed = match api.call::<Completed>(Method::FilesCompleteUploadExternal, &fields).await {
+        Ok(completed) => completed.body,
+        Err(trouble) if is_gone(&trouble) => return completed_before(api, channel, handle, settle, trouble).await,
+        Err(trouble) => return Err(trouble.into()),
+    };
     if let Some(receipt) = completed.files.iter().find_map(|file| share_in(file, channel)) {
         return Ok(receipt);
     }
@@ -65,6 +69,24 @@ pub(super) async fn share(
             tracing::debug!(file.id = handle.as_str(), error = %Failure::from(trouble), "the file cannot be looked at");
             Ok(by_file())
         }
+    }
+}
+
+/// What became of a file that Slack does not complete since it knows no such upload. An upload is completed once, so one that
+/// stands was completed before; one that does not, Slack has lost or thrown away, and it has to be uploaded again.
+async fn completed_before(
+    api: &Api,
+    channel: &ChannelId,
+    handle: &Handle,
+    settle: Duration,
+    trouble: Trouble,
+) -> Result<Receipt, Failure> {
+    let refused = Failure::from(trouble);
+    match shared(api, channel, handle, settle).await {
+        Ok(Some(receipt)) => Ok(receipt),
+        Ok(None) => Err(Failure::Transient(refused.to_string())),
+        Err(trouble) if is_gone(&trouble) => Err(Failure::Transient(refused.to_string())),
+        Err(_) => Err(refused),
     }
 }
 
@@ -85,6 +107,20 @@ pub(super) async fn shared(api: &Api, channel: &ChannelId, handle: &Handle, sett
         waited += pause;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Deletes a file, which takes it out of every channel. One that is gone already is fine.
+pub(super) async fn delete(api: &Api, handle: &Handle) -> Result<(), Trouble> {
+    match api.call::<Value>(Method::FilesDelete, &[("file", handle.as_str())]).await {
+        Ok(_) => Ok(()),
+        Err(trouble) if is_gone(&trouble) => Ok(()),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+/// Whether an error says that there is no such file any more.
+pub(super) fn is_gone(trouble: &Trouble) -> bool {
+    matches!(trouble.error(), Some("file_not_found" | "file_deleted"))
 }
 
 /// The message that shares a file in a channel: `shares.{public,private}.<channel>[].ts`. Without a `ts` the file's own id

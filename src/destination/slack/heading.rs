@@ -10,13 +10,25 @@ use crate::mail::Correspondent;
 const CORRESPONDENT_MAX_CHARS: usize = 100;
 /// The longest list of correspondents.
 const PEOPLE_MAX_CHARS: usize = 240;
+/// The longest remark.
+const REMARK_MAX_CHARS: usize = 240;
 /// The longest subject.
 const SUBJECT_MAX_CHARS: usize = 200;
 
-/// The author: name and address.
+/// The author: name and address, and the list that passed the message on under its own.
 pub(super) fn author(heading: &Heading) -> String {
     let author = heading.author.as_ref().map(correspondent).filter(|author| !author.is_empty());
-    author.unwrap_or_else(|| "(no author)".to_owned())
+    let author = author.unwrap_or_else(|| "(no author)".to_owned());
+    match &heading.via {
+        Some(list) => format!("{author} via {}", line(list.address.as_str(), CORRESPONDENT_MAX_CHARS)),
+        None => author,
+    }
+}
+
+/// What a reader must know about the people, in one line; `None` where there is nothing.
+pub(super) fn remarks(heading: &Heading) -> Option<String> {
+    let remarks: Vec<_> = heading.remarks.iter().map(|remark| line(remark, REMARK_MAX_CHARS)).collect();
+    (!remarks.is_empty()).then(|| format!("Beware: {}", remarks.join("; ")))
 }
 
 /// The subject.
@@ -86,7 +98,16 @@ mod tests {
 
     fn dated(date: &str, dated_by: DatedBy) -> Heading {
         let date = DateTime::parse_from_rfc3339(date).unwrap();
-        Heading { author: None, to: Vec::new(), cc: Vec::new(), subject: String::new(), date, dated_by }
+        Heading {
+            author: None,
+            via: None,
+            remarks: Vec::new(),
+            to: Vec::new(),
+            cc: Vec::new(),
+            subject: String::new(),
+            date,
+            dated_by,
+        }
     }
 
     #[test]
@@ -123,10 +144,23 @@ mod tests {
     }
 
     #[test]
+    fn the_list_stands_beside_the_author_and_remarks_in_one_line() {
+        let heading = Heading {
+            author: Some(person("Ann Lee", "ann@acme.example")),
+            via: Some(person("Ann Lee via Dev", "dev@lists.example")),
+            remarks: vec!["one".to_owned(), "two\nlines".to_owned()],
+            ..dated("2021-03-01T08:05:00Z", DatedBy::Sender)
+        };
+        assert_eq!(author(&heading), "Ann Lee <ann@acme.example> via dev@lists.example");
+        assert_eq!(remarks(&heading).as_deref(), Some("Beware: one; two lines"));
+    }
+
+    #[test]
     fn what_is_missing_is_named() {
         let heading = dated("2021-03-01T08:05:00Z", DatedBy::Sender);
         assert_eq!(author(&heading), "(no author)");
         assert_eq!(subject(&heading), "(no subject)");
         assert!(people(&heading).is_empty());
+        assert_eq!(remarks(&heading), None);
     }
 }

@@ -11,7 +11,7 @@ use super::text::{escaped, literal};
 use crate::destination::post::{Heading, Post};
 
 /// The `event_type` of our posts.
-pub(super) const EVENT_TYPE: &str = "mailferry_message";
+const EVENT_TYPE: &str = "mailferry_message";
 /// Slack cuts a longer `text`, with `"ok": true` and a warning.
 pub(super) const TEXT_MAX_CHARS: usize = 40_000;
 /// The longest text of one element.
@@ -46,11 +46,19 @@ impl Message {
     }
 }
 
+/// The delivery key that a message carries, where it is one of ours.
+pub(super) fn key_of(message: &Value) -> Option<&str> {
+    let metadata = message.get("metadata")?;
+    let is_ours = metadata.get("event_type").and_then(Value::as_str) == Some(EVENT_TYPE);
+    metadata.get("event_payload")?.get("key")?.as_str().filter(|_| is_ours)
+}
+
 /// The lines and the blocks above the first piece.
 fn first(heading: &Heading, of: u32) -> (Vec<String>, Vec<Value>) {
     let (author, subject) = (heading::author(heading), heading::subject(heading));
     let mut small = heading::people(heading);
     small.push(heading::date(heading));
+    small.extend(heading::remarks(heading));
     if of > 1 {
         small.push(format!("1/{of}"));
     }
@@ -106,6 +114,8 @@ mod tests {
     fn heading() -> Heading {
         Heading {
             author: Some(person("Ann Lee", "ann@acme.example")),
+            via: None,
+            remarks: Vec::new(),
             to: vec![person("Bob", "bob@ourco.example")],
             cc: vec![person("", "legal@ourco.example")],
             subject: "Contract <v2>".to_owned(),
@@ -161,6 +171,15 @@ mod tests {
         assert_eq!(metadata, json!({"event_type": "mailferry_message", "event_payload": {"key": key}}));
     }
 
+    #[test]
+    fn a_post_is_known_by_type_and_key() {
+        let message = |kind: &str, key: &str| json!({"ts": "1.2", "metadata": {"event_type": kind, "event_payload": {"key": key}}});
+        assert_eq!(key_of(&message(EVENT_TYPE, "abc")), Some("abc"));
+        assert_eq!(key_of(&message("other_app", "abc")), None);
+        assert_eq!(key_of(&json!({"ts": "1.2", "metadata": {"event_type": EVENT_TYPE}})), None);
+        assert_eq!(key_of(&json!({"ts": "1.2"})), None);
+    }
+
     /// All `(type, text)` pairs of some blocks.
     fn texts(value: &Value) -> Vec<(String, String)> {
         match value {
@@ -186,7 +205,9 @@ mod tests {
             number in 1_u32..4,
         ) {
             let to = (0..recipients).map(|n| person(&name, &format!("{n}@{name}"))).collect();
-            let heading = Heading { author: Some(person(&name, &name)), to, cc: Vec::new(), subject, ..heading() };
+            let remarks = vec![subject.clone(); 5];
+            let via = Some(person(&name, &name));
+            let heading = Heading { author: via.clone(), via, remarks, to, cc: Vec::new(), subject, ..heading() };
             let message = Message::new(&post(heading, &text, number, 3), &text, number, 3);
             let blocks: Value = serde_json::from_str(&message.blocks).unwrap();
             let shown = texts(&blocks);

@@ -25,6 +25,8 @@ pub(super) enum Method {
     ConversationsSetPurpose,
     /// Shares uploaded files.
     FilesCompleteUploadExternal,
+    /// Takes back a file of our own, wherever it is shared.
+    FilesDelete,
     /// The address to upload a file to.
     FilesGetUploadUrlExternal,
     /// One file, and where it is shared.
@@ -54,12 +56,14 @@ impl Method {
             Self::ConversationsReplies => "conversations.replies",
             Self::ConversationsSetPurpose => "conversations.setPurpose",
             Self::FilesCompleteUploadExternal => "files.completeUploadExternal",
+            Self::FilesDelete => "files.delete",
             Self::FilesGetUploadUrlExternal => "files.getUploadURLExternal",
             Self::FilesInfo => "files.info",
         }
     }
 
-    /// What a second call does. Creating a channel is repeatable, since the second call finds the name taken.
+    /// What a second call does. Creating a channel is repeatable, since the second call finds the name taken; so is
+    /// deleting, since the second call finds nothing left: an answer that was lost is no reason to look anything up.
     pub(super) fn effect(self) -> Effect {
         match self {
             Self::ChatPostMessage | Self::FilesCompleteUploadExternal => Effect::Once,
@@ -71,6 +75,7 @@ impl Method {
             | Self::ConversationsList
             | Self::ConversationsReplies
             | Self::ConversationsSetPurpose
+            | Self::FilesDelete
             | Self::FilesGetUploadUrlExternal
             | Self::FilesInfo => Effect::Repeatable,
         }
@@ -81,7 +86,11 @@ impl Method {
     pub(super) fn calls_per_minute(self) -> Option<f64> {
         match self {
             Self::ConversationsCreate | Self::ConversationsList | Self::ConversationsSetPurpose => Some(20.0),
-            Self::ChatDelete | Self::ConversationsHistory | Self::ConversationsJoin | Self::ConversationsReplies => Some(50.0),
+            Self::ChatDelete
+            | Self::ConversationsHistory
+            | Self::ConversationsJoin
+            | Self::ConversationsReplies
+            | Self::FilesDelete => Some(50.0),
             Self::FilesGetUploadUrlExternal | Self::FilesInfo => Some(100.0),
             Self::AuthTest | Self::ChatPostMessage | Self::FilesCompleteUploadExternal => None,
         }

@@ -15,6 +15,9 @@ mod heading;
 mod lookup;
 mod message;
 mod method;
+mod pages;
+mod settling;
+mod standing;
 mod tempo;
 mod text;
 
@@ -22,9 +25,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 
 use super::post::Content;
-use super::{ChannelSpec, Destination, EmptyFiles, Failure, Limits, Pace, Post};
+use super::{ChannelSpec, Destination, EmptyFiles, Failure, Limits, Pace, Post, Regard, Standing};
 use crate::delivery::{Attempt, ChannelId, DeliveryKey, DestinationName, Handle, Receipt};
 use crate::finding::Finding;
 
@@ -32,6 +36,8 @@ use self::api::{Api, Trouble};
 use self::channels::Channels;
 use self::message::{Message, TEXT_MAX_CHARS};
 use self::method::Method;
+use self::settling::Settling;
+use self::standing::Ourselves;
 
 /// The text of one post, heading included: Slack recommends at most 4,000 characters, and escaping needs room.
 const TEXT_CHARS: usize = 3_500;
@@ -46,6 +52,8 @@ pub struct SlackDestination {
     api: Api,
     channels: Channels,
     pace: Pace,
+    ourselves: OnceCell<Ourselves>,
+    settling: Settling,
 }
 
 impl SlackDestination {
@@ -56,13 +64,23 @@ impl SlackDestination {
     pub fn new(name: DestinationName, settings: SlackSettings) -> Result<Self, Failure> {
         let api = Api::new(&settings)?;
         let pace = Pace::new(settings.posts_per_second, settings.workspace_posts_per_minute);
-        Ok(Self { name, settings, api, channels: Channels::default(), pace })
+        Ok(Self {
+            name,
+            settings,
+            api,
+            channels: Channels::default(),
+            pace,
+            ourselves: OnceCell::new(),
+            settling: Settling::default(),
+        })
     }
 
     async fn post_message(&self, channel: &ChannelId, root: Option<&Receipt>, message: &Message) -> Result<Receipt, Failure> {
         #[derive(Deserialize)]
         struct Posted {
             ts: String,
+            #[serde(default)]
+            message: serde_json::Value,
         }
         let length = message.text.chars().count();
         if length > TEXT_MAX_CHARS {
@@ -84,20 +102,69 @@ impl SlackDestination {
             return Err(Trouble::incomplete(Method::ChatPostMessage, "the answer has no ts").into());
         }
         if answer.warnings.iter().any(|warning| warning == "message_truncated") {
-            return Err(self.take_back(channel, &receipt).await);
+            return Err(self.take_back(channel, &receipt, "slack cut the text (message_truncated)").await);
         }
-        Ok(receipt)
+        match root {
+            Some(root) if standing::may_be_outside(&answer.body.message) => self.inside(channel, root, receipt).await,
+            _ => Ok(receipt),
+        }
     }
 
-    /// Takes back a post that Slack cut: a post that does not stand whole does not count, so it must not stand at all.
-    async fn take_back(&self, channel: &ChannelId, receipt: &Receipt) -> Failure {
-        let fields = [("channel", channel.as_str()), ("ts", receipt.id.as_str())];
-        let what = match self.api.call::<serde_json::Value>(Method::ChatDelete, &fields).await {
-            Ok(_) => "the post was taken back".to_owned(),
-            Err(trouble) => format!("the cut post {} stands and has to be deleted: {}", receipt.id, Failure::from(trouble)),
-        };
-        Failure::Refused(format!("slack cut the text (message_truncated); {what}"))
+    /// An answer to a thread whose first post is gone Slack puts into the channel itself, without a word. What the channel
+    /// cannot say (a missing right, no answer) does not undo that the post stands.
+    async fn inside(&self, channel: &ChannelId, root: &Receipt, receipt: Receipt) -> Result<Receipt, Failure> {
+        match standing::has_thread(&self.api, channel, root).await {
+            Ok(false) => {
+                let why = format!("the first post of its thread ({}) is gone, and slack put it into the channel", root.id);
+                Err(self.take_back(channel, &receipt, &why).await)
+            }
+            Ok(true) => Ok(receipt),
+            Err(failure) => {
+                tracing::debug!(channel.id = %channel, %failure, "whether a post stands in its thread is not known");
+                Ok(receipt)
+            }
+        }
     }
+
+    /// Takes back a post that does not stand as it should: it does not count, so it must not stand at all.
+    async fn take_back(&self, channel: &ChannelId, receipt: &Receipt, why: &str) -> Failure {
+        let what = match standing::retract(&self.api, channel, Some(receipt), None).await {
+            Ok(()) => "the post was taken back".to_owned(),
+            Err(failure) => format!("the post {} stands and has to be deleted: {failure}", receipt.id),
+        };
+        Failure::Refused(format!("{why}; {what}"))
+    }
+
+    /// Who we are, asked once.
+    async fn ourselves(&self) -> Result<&Ourselves, Failure> {
+        self.ourselves.get_or_try_init(|| Ourselves::ask(&self.api)).await
+    }
+
+    /// The receipt with the `ts` of the post. One that is a file's id is of a post whose `ts` never showed: the file says
+    /// where it is shared, as far as it does; `None` where it is not there, or shared nowhere in the channel.
+    async fn located(&self, channel: &ChannelId, receipt: &Receipt) -> Result<Option<Receipt>, Failure> {
+        if is_ts(receipt) {
+            return Ok(Some(receipt.clone()));
+        }
+        match files::shared(&self.api, channel, &Handle::new(&*receipt.id), self.settings.settle).await {
+            Ok(found) => Ok(found),
+            Err(trouble) if files::is_gone(&trouble) => Ok(None),
+            Err(trouble) => Err(trouble.concerning_this_alone()),
+        }
+    }
+
+    /// An outcome, with what it says about the channel taken to heart.
+    async fn heeded<T>(&self, channel: &ChannelId, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        match outcome {
+            Err(failure) => Err(self.channels.heed(channel, failure).await),
+            done => done,
+        }
+    }
+}
+
+/// Whether a receipt is the `ts` of a message: seconds, a point, six digits. A file's id has no point.
+fn is_ts(receipt: &Receipt) -> bool {
+    receipt.id.contains('.')
 }
 
 #[async_trait]
@@ -155,6 +222,10 @@ impl Destination for SlackDestination {
                 self.pace.hold_back(pause);
                 Err(Failure::Wait(pause))
             }
+            Err(failure @ Failure::Unknown(_)) => {
+                self.settling.begin(post.key, self.settings.settle);
+                Err(failure)
+            }
             Err(failure) => Err(self.channels.heed(channel, failure).await),
         }
     }
@@ -166,15 +237,43 @@ impl Destination for SlackDestination {
         key: &DeliveryKey,
         attempt: &Attempt,
     ) -> Result<Option<Receipt>, Failure> {
+        self.settling.end(key).await;
         let outcome = if attempt.handle.as_str().is_empty() {
             lookup::text(&self.api, channel, root, key, attempt).await
         } else {
             lookup::file(&self.api, channel, attempt, self.settings.settle).await
         };
-        match outcome {
-            Ok(found) => Ok(found),
-            Err(failure) => Err(self.channels.heed(channel, failure).await),
-        }
+        self.heeded(channel, outcome).await
+    }
+
+    async fn regard(&self, channel: &ChannelId, root: Option<&Receipt>, receipt: &Receipt) -> Result<Regard, Failure> {
+        let outcome = async {
+            let ourselves = self.ourselves().await?;
+            match self.located(channel, receipt).await? {
+                Some(post) if is_ts(&post) => standing::regard(&self.api, ourselves, channel, root, &post.id).await,
+                Some(file) => Err(Failure::Refused(format!("slack does not say which post shares the file {}", file.id))),
+                None => Ok(Regard::Gone),
+            }
+        };
+        self.heeded(channel, outcome.await).await
+    }
+
+    async fn retract(&self, channel: &ChannelId, receipt: &Receipt, handle: &Handle) -> Result<(), Failure> {
+        let file = match is_ts(receipt) {
+            true => Some(handle.clone()).filter(|handle| !handle.as_str().is_empty()),
+            false => Some(Handle::new(&*receipt.id)),
+        };
+        let outcome = async {
+            // The message first: once its file is gone, nothing says any more where it is.
+            let post = self.located(channel, receipt).await?.filter(is_ts);
+            standing::retract(&self.api, channel, post.as_ref(), file.as_ref()).await
+        };
+        self.heeded(channel, outcome.await).await
+    }
+
+    async fn thread(&self, channel: &ChannelId, root: &Receipt) -> Result<Vec<Standing>, Failure> {
+        let outcome = async { standing::thread(&self.api, self.ourselves().await?, channel, root).await };
+        self.heeded(channel, outcome.await).await
     }
 
     async fn publish(&self) -> Result<(), Failure> {

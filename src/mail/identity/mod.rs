@@ -77,7 +77,7 @@ pub(super) fn file(bytes: &[u8], sha256: Digest) -> Digest {
 /// who has that name elsewhere on the message.
 fn authors(copied: &Copied<'_>) -> Vec<String> {
     let original = |person: &Correspondent| {
-        let name = via_name(&person.name)?;
+        let name = super::author::via_name(&person.name)?;
         let everyone = copied.original_from.iter().chain(copied.others.into_iter().flatten());
         everyone.filter(|other| other.address != person.address).find(|other| other.name.eq_ignore_ascii_case(name))
     };
@@ -85,14 +85,6 @@ fn authors(copied: &Copied<'_>) -> Vec<String> {
     authors.sort();
     authors.dedup();
     authors
-}
-
-/// The name before " via ", without the quotes that Google Groups puts around it.
-fn via_name(name: &str) -> Option<&str> {
-    let (name, _) = name.split_once(" via ")?;
-    let name = name.trim();
-    let bare = name.strip_prefix('\'').and_then(|inner| inner.strip_suffix('\'')).unwrap_or(name);
-    (!bare.is_empty()).then_some(bare)
 }
 
 /// The text without what was added on the way, without white space (it changes with every encoding), and without the

@@ -10,16 +10,34 @@ const MOST_OFFSET_MINUTES: i32 = 15 * 60 + 59;
 /// Reads a date with its own offset; `None` where it is none, or an impossible one. A date without a zone, or with one
 /// that nobody knows, is taken for UTC (RFC 5322 4.3).
 pub(super) fn parse(text: &str) -> Option<DateTime<FixedOffset>> {
+    read(text).filter(|read| read.is_time).map(|read| read.date)
+}
+
+/// The same, but midnight where the time is one that no clock shows. Keys of messages are made of it: what is refused as
+/// the date of a message must not make another message of it.
+pub(super) fn parse_for_identity(text: &str) -> Option<DateTime<FixedOffset>> {
+    read(text).map(|read| read.date)
+}
+
+/// A date that was read.
+struct Read {
+    date: DateTime<FixedOffset>,
+    /// Whether the time is one that a clock shows.
+    is_time: bool,
+}
+
+fn read(text: &str) -> Option<Read> {
     let text = without_comments(text);
     let text = text.trim();
     if let Ok(date) = DateTime::parse_from_rfc3339(text) {
-        return Some(date).filter(|date| YEARS.contains(&date.year()));
+        return Some(Read { date, is_time: true }).filter(|read| YEARS.contains(&read.date.year()));
     }
     let mut found = Found::default();
     for token in text.split(|c: char| c.is_whitespace() || c == ',').filter(|token| !token.is_empty()) {
         found.take(token);
     }
-    found.date()
+    let is_time = !found.is_no_time;
+    found.date().map(|date| Read { date, is_time })
 }
 
 /// What the words of a date said so far.
@@ -29,6 +47,8 @@ struct Found {
     month: Option<u32>,
     day: Option<u32>,
     time: Option<NaiveTime>,
+    /// Whether the time is one that no clock shows.
+    is_no_time: bool,
     offset_minutes: Option<i32>,
 }
 
@@ -83,6 +103,7 @@ impl Found {
         let second = parts.next().and_then(Result::ok).unwrap_or(0);
         // A leap second is the last second before it to everyone who keeps Unix time.
         self.time = NaiveTime::from_hms_opt(hour, minute, if second == 60 { 59 } else { second });
+        self.is_no_time = self.time.is_none();
         if !zone.is_empty() && !self.take_zone(zone) {
             self.take_half(zone);
         }
@@ -217,9 +238,21 @@ mod tests {
             ("Tue, 31 Dec 2016 23:59:60 +0000", "2016-12-31T23:59:59+00:00"),
             ("Mon, 1 Mar 2021 09:05:00 X", "2021-03-01T09:05:00+00:00"),
             ("Mon, 1 Mar 2021 09:05:00 +9900", "2021-03-01T09:05:00+00:00"),
+            ("Fri, 1 Mar 2021 09:05:00 +0100", "2021-03-01T09:05:00+01:00"),
+            ("Monday, 1 March 2021 09:05 Uhr +0100", "2021-03-01T09:05:00+01:00"),
+            ("2021-03-01T09:05:00.250-05:30", "2021-03-01T09:05:00.250-05:30"),
+            ("1 Mar 2021 09:05:00 NZDT", "2021-03-01T09:05:00+13:00"),
+            ("1 Mar 2021 09:05:00 CET (Mitteleuropa)", "2021-03-01T09:05:00+01:00"),
+            ("1 Mar 70 09:05:00 GMT", "1970-03-01T09:05:00+00:00"),
         ] {
             assert_eq!(read(text).as_deref(), Some(date), "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_that_no_clock_shows_is_no_date_but_stays_what_keys_are_made_of() {
+        let text = "1 Jan 2021 25:00:00 +0000";
+        assert_eq!((parse(text), parse_for_identity(text).map(|date| date.timestamp())), (None, Some(1_609_459_200)));
     }
 
     #[test]
@@ -231,6 +264,11 @@ mod tests {
             "29 Feb 2023 10:00:00 +0000",
             "1 Jan 0124 10:00:00 +0000",
             "1 Jan 9999 10:00 GMT",
+            "30 Feb 2021 10:00:00 +0000",
+            "1 Jan 2021 25:00:00 +0000",
+            "1 Jan 2021 10:61:00 +0000",
+            "2021-02-30T10:00:00Z",
+            "0124-01-01T10:00:00Z",
         ] {
             assert_eq!(read(text), None, "{text}");
         }

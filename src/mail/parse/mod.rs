@@ -27,7 +27,7 @@ use self::notes::Notes;
 use self::part::Part;
 use super::attachment::{self, Attachment};
 use super::identity::{self, Copied};
-use super::{Message, MessageId, authentication};
+use super::{Correspondent, Message, MessageId, authentication, author, lookalike};
 
 /// Understands one raw message (RFC 5322, MIME). LF and CRLF alike. Never fails: what cannot be understood is in the notes.
 pub fn parse(raw: &[u8]) -> Message {
@@ -46,19 +46,21 @@ pub fn parse(raw: &[u8]) -> Message {
     let files = attachments(&root, body.html.as_deref(), &mut notes);
     let message_id = headers.only("Message-ID", &mut notes).and_then(|value| ids(value, &mut notes).into_iter().next());
     let subject = subject(headers, &mut notes);
-    let date = headers.only("Date", &mut notes).and_then(|value| read_date(value, &mut notes));
+    let (date, date_of_key) = headers.only("Date", &mut notes).map_or((None, None), |value| read_date(value, &mut notes));
     let [from, reply_to, cc] = ["From", "Reply-To", "Cc"].map(|name| people(headers, name, &mut notes));
+    let original_from = people(headers, "X-Original-From", &mut notes);
+    let behind = behind(headers, &original_from, &from, [&reply_to, &cc]);
     let key = identity::key(&Copied {
         message_id: message_id.as_ref(),
-        date: date.map(|date| date.timestamp()),
+        date: date_of_key.map(|date| date.timestamp()),
         from: &from,
-        original_from: &people(headers, "X-Original-From", &mut notes),
+        original_from: &original_from,
         others: [&reply_to, &cc],
         subject: &subject,
         texts: &stretches.iter().map(text_of_stretch).collect::<Vec<_>>(),
         files: &files.iter().map(|(_, content)| *content).collect::<Vec<_>>(),
     });
-    Message {
+    let mut message = Message {
         key,
         message_id,
         in_reply_to: all_ids(headers, "In-Reply-To", &mut notes),
@@ -71,13 +73,17 @@ pub fn parse(raw: &[u8]) -> Message {
         to: people(headers, "To", &mut notes),
         bcc: people(headers, "Bcc", &mut notes),
         from,
+        behind,
         cc,
         reply_to,
         body,
         attachments: files.into_iter().map(|(file, _)| file).collect(),
         authentication: authentications(headers, &mut notes),
-        notes: notes.into_vec(),
-    }
+        notes: Vec::new(),
+    };
+    lookalike::remarks(&message).into_iter().for_each(|remark| notes.add(remark));
+    message.notes = notes.into_vec();
+    message
 }
 
 /// The decoded bytes of the part with this index.
@@ -117,9 +123,30 @@ fn subject(headers: &Headers<'_>, notes: &mut Notes) -> String {
     clean::line(&subject, bounds::SUBJECT_CHARS)
 }
 
+/// The author behind a list that took the From line.
+fn behind(
+    headers: &Headers<'_>,
+    original_from: &[Correspondent],
+    from: &[Correspondent],
+    [reply_to, cc]: [&[Correspondent]; 2],
+) -> Option<Correspondent> {
+    let quiet = &mut Notes::default();
+    let mut in_brackets = |name: &str| {
+        let text = headers.first(name).map(|value| words::written(value, quiet).to_lowercase()).unwrap_or_default();
+        let urls: Vec<String> =
+            text.split('<').skip(1).filter_map(|rest| Some(rest.split_once('>')?.0.trim().to_owned())).collect();
+        if urls.is_empty() { vec![text.trim().to_owned()] } else { urls }
+    };
+    let list_id = in_brackets("List-Id").pop().unwrap_or_default();
+    let list_post =
+        in_brackets("List-Post").iter().find_map(|url| Some(url.strip_prefix("mailto:")?.to_owned())).unwrap_or_default();
+    let original_sender = &people(headers, "X-Original-Sender", quiet);
+    author::behind(&author::Traces { from, original_from, original_sender, reply_to, cc, list_id: &list_id, list_post: &list_post })
+}
+
 /// The people of a header. A list that was repeated is one list (RFC 5322 4.5); of two authors only the first counts.
-fn people(headers: &Headers<'_>, name: &str, notes: &mut Notes) -> Vec<super::Correspondent> {
-    if matches!(name, "From" | "Sender" | "X-Original-From") {
+fn people(headers: &Headers<'_>, name: &str, notes: &mut Notes) -> Vec<Correspondent> {
+    if matches!(name, "From" | "Sender" | "X-Original-From" | "X-Original-Sender") {
         return headers.only(name, notes).map(|value| people::parse(value, notes)).unwrap_or_default();
     }
     headers.all(name).flat_map(|value| people::parse(value, notes)).take(bounds::ADDRESSES).collect()
@@ -157,13 +184,14 @@ fn all_ids(headers: &Headers<'_>, name: &str, notes: &mut Notes) -> Vec<MessageI
     ids
 }
 
-fn read_date(value: &[u8], notes: &mut Notes) -> Option<DateTime<FixedOffset>> {
+/// The date of a message, and the one that its key is made of.
+fn read_date(value: &[u8], notes: &mut Notes) -> (Option<DateTime<FixedOffset>>, Option<DateTime<FixedOffset>>) {
     let text = words::written(value, notes);
     let date = date::parse(&text);
     if date.is_none() && !text.trim().is_empty() {
         notes.add("the date cannot be read");
     }
-    date
+    (date, date.or_else(|| date::parse_for_identity(&text)))
 }
 
 /// The date of a Received header stands behind its last semicolon (RFC 5321 4.4).

@@ -87,7 +87,7 @@ pub(super) fn hints(message: &Message, parents: Parents) -> Vec<Hint> {
     // its like, since the thread's own beginning, or another lost answer, stands in the bucket too.
     let speaks = parents == Parents::None;
     let subject = speaks.then(|| subject_bucket(&message.subject)).flatten().map(|bucket| (bucket, SUBJECT_DAYS));
-    let conversation = message.conversation.as_ref().map(|bytes| Digest::of_fields(&[VERSION, b"conversation", bytes]));
+    let conversation = message.conversation.as_deref().and_then(conversation_bucket);
     let buckets: Vec<_> = conversation.map(|bucket| (bucket, CONVERSATION_DAYS)).into_iter().chain(subject).collect();
     if buckets.is_empty() {
         return Vec::new();
@@ -123,6 +123,14 @@ fn follows(answer: DateTime<Utc>, message: DateTime<Utc>) -> bool {
 
 fn common(one: &[u32], other: &[u32]) -> usize {
     one.iter().filter(|person| other.binary_search(person).is_ok()).count()
+}
+
+/// The conversation of a Thread-Index: its GUID. The six bytes before it are a date in either of two layouts ([MS-OXOMSG]
+/// 2.2.1.3 and its note 2), and a conversation that goes through Outlook and Exchange may be seen with both. Programs that
+/// know no GUID write zeros.
+fn conversation_bucket(index: &[u8]) -> Option<Digest> {
+    let guid = index.get(6..22).filter(|guid| guid.iter().any(|byte| *byte != 0))?;
+    Some(Digest::of_fields(&[VERSION, b"conversation", guid]))
 }
 
 fn subject_bucket(subject: &str) -> Option<Digest> {

@@ -9,6 +9,7 @@
 
 mod hint;
 mod map;
+mod reuse;
 
 use std::collections::BTreeSet;
 
@@ -18,9 +19,10 @@ use super::Message;
 use super::id::{Digest, MessageId, MessageKey, ThreadId};
 
 pub use self::map::MapMemory;
+pub use self::reuse::{Example, Reuse, Reuses, Turn, begins_anew};
 
 /// What one message says about its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Links {
     /// The message itself.
     pub key: MessageKey,
@@ -32,7 +34,7 @@ pub struct Links {
 
 /// A hint: messages in one bucket belong together if one of them is a reply that names no parent, they share people,
 /// and they are near in time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Hint {
     /// The digest of what is common: Outlook's conversation or the base subject.
     pub bucket: Digest,
@@ -90,25 +92,37 @@ const FAKE_DOMAINS: [&str; 1] = ["@protonmail.internalid"];
 /// joins nobody any more.
 const MOST_MEMBERS: usize = 256;
 
-/// What a message says about its place in a conversation.
+/// What a message says about its place in a conversation. Reused threads are joined.
 pub fn links(message: &Message) -> Links {
-    let mut ids: Vec<MessageId> = Vec::with_capacity(1 + message.references.len() + message.in_reply_to.len());
-    let mut seen = BTreeSet::new();
-    let parents = || message.references.iter().chain(&message.in_reply_to).filter(|id| names_a_message(id, message));
-    for id in message.message_id.iter().chain(parents()) {
-        if seen.insert(id) {
-            ids.push(id.clone());
+    links_under(message, Reuse::Joined)
+}
+
+/// The same, where the settings say what becomes of reused threads. A ledger has to see all its messages under one setting:
+/// those that were placed under another are not found.
+pub fn links_under(message: &Message, reuse: Reuse) -> Links {
+    let ids = match reuse {
+        Reuse::Split => reuse::faces(message),
+        Reuse::Joined => {
+            let mut seen = BTreeSet::new();
+            message.message_id.iter().chain(parents(message)).filter(|id| seen.insert(*id)).cloned().collect()
         }
-    }
-    let hints = hint::hints(message, if parents().next().is_some() { hint::Parents::Named } else { hint::Parents::None });
+    };
+    let is_answer = parents(message).next().is_some();
+    let hints = hint::hints(message, if is_answer { hint::Parents::Named } else { hint::Parents::None });
     Links { key: message.key, ids, hints }
+}
+
+/// The ids among References and In-Reply-To that name messages, oldest first.
+pub fn parents(message: &Message) -> impl Iterator<Item = &MessageId> {
+    message.references.iter().chain(&message.in_reply_to).filter(|id| names_a_message(id, message))
 }
 
 /// Whether an id among the parents names a message. Some programs write the author's address there ("Your message of
 /// Monday, <ann@acme.example>"), which would make one thread of all that she ever wrote.
 fn names_a_message(id: &MessageId, message: &Message) -> bool {
     let is_fake = FAKE_DOMAINS.iter().any(|domain| id.as_str().ends_with(domain));
-    let is_person = || message.audience().any(|person| person.address.as_str().eq_ignore_ascii_case(id.as_str()));
+    let everyone = || message.audience().chain(&message.sender).chain(&message.reply_to).chain(&message.bcc).chain(&message.behind);
+    let is_person = || everyone().any(|person| person.address.as_str().eq_ignore_ascii_case(id.as_str()));
     !is_fake && !is_person()
 }
 

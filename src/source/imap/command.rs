@@ -11,12 +11,13 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use async_imap::Client;
-use async_imap::imap_proto::{Outcome, Response, Status};
+use async_imap::imap_proto::{MailboxDatum, Outcome, Response, Status};
 use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::failure::{Failure, said};
+use super::idle::Event;
 
 /// What an IMAP connection runs over: TCP, or TLS over TCP.
 pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + Sync + fmt::Debug {}
@@ -57,6 +58,7 @@ pub(super) enum Greeting {
 pub(super) struct Connection {
     client: Client<Box<dyn Wire>>,
     commands: u32,
+    expunged: u64,
     answer_limit: Duration,
     command_limit: Duration,
 }
@@ -65,6 +67,8 @@ pub(super) struct Connection {
 enum Step {
     /// It is one of the command's answers, or nobody's.
     Answer,
+    /// The server says that a message is gone.
+    Expunged,
     /// The server asks for what continues the command.
     More,
     /// The command is over.
@@ -74,12 +78,17 @@ enum Step {
 impl Connection {
     /// A connection over an open wire; each answer may take `answer_limit`, each command `command_limit`.
     pub(super) fn new(wire: Box<dyn Wire>, answer_limit: Duration, command_limit: Duration) -> Self {
-        Self { client: Client::new(wire), commands: 0, answer_limit, command_limit }
+        Self { client: Client::new(wire), commands: 0, expunged: 0, answer_limit, command_limit }
     }
 
     /// From here on each answer may take `answer_limit`.
     pub(super) fn wait_for_answers(&mut self, answer_limit: Duration) {
         self.answer_limit = answer_limit;
+    }
+
+    /// How many messages the server said that it has expunged, of whatever mailbox was open then.
+    pub(super) fn expunged(&self) -> u64 {
+        self.expunged
     }
 
     /// The wire alone, for TLS to begin. What was read ahead is thrown away: it came before TLS and cannot be trusted.
@@ -120,34 +129,61 @@ impl Connection {
     where
         F: FnMut(&Response<'_>) + Send,
     {
-        self.commands = self.commands.wrapping_add(1);
-        let tag = format!("F{}", self.commands);
-        self.write(&[tag.as_bytes(), b" ", &command.line].concat()).await?;
+        let tag = self.begin(&command.line).await?;
         let mut continued = command.continued.into_iter();
         loop {
             let step = self.read(|answer| {
                 let step = step(answer, &tag);
-                if let Step::Answer = step {
+                if let Step::Answer | Step::Expunged = step {
                     on_answer(answer);
                 }
                 step
             });
             match step.await? {
                 Step::Answer => {}
+                Step::Expunged => self.expunged += 1,
                 Step::End(end) => return end,
                 Step::More => {
                     let line =
                         continued.next().ok_or_else(|| Failure::Lost("the server asks for more than there is".to_owned()))?;
-                    self.write(&line).await?;
+                    self.send(&line).await?;
                 }
             }
         }
     }
 
-    async fn write(&mut self, line: &[u8]) -> Result<(), Failure> {
+    /// Sends a command and returns its tag. Its answers have to be listened to, to the end, before the next.
+    pub(super) async fn begin(&mut self, line: impl AsRef<[u8]>) -> Result<String, Failure> {
+        self.commands = self.commands.wrapping_add(1);
+        let tag = format!("F{}", self.commands);
+        self.send([tag.as_bytes(), b" ", line.as_ref()].concat()).await?;
+        Ok(tag)
+    }
+
+    /// Listens for one answer to a command that was begun, for so long.
+    pub(super) async fn listen(&mut self, tag: &str, limit: Duration) -> Event {
+        let hear = |answer: &Response<'_>| match step(answer, tag) {
+            Step::More => Event::Continued,
+            Step::Expunged => Event::Expunged,
+            Step::End(end) => Event::Ended(end),
+            Step::Answer => {
+                if let Response::MailboxData(MailboxDatum::Exists(count)) = answer {
+                    Event::Exists(*count)
+                } else {
+                    Event::Other
+                }
+            }
+        };
+        let heard = self.read_within(limit, hear).await;
+        heard.map_or_else(|failure| Event::Ended(Err(failure)), |event| event.unwrap_or(Event::Silence))
+    }
+
+    /// Sends one line.
+    pub(super) async fn send(&mut self, line: impl AsRef<[u8]>) -> Result<(), Failure> {
+        let line = [line.as_ref(), b"\r\n"].concat();
         let wire = self.client.get_mut();
         let writing = async {
-            wire.write_all(&[line, b"\r\n"].concat()).await?;
+            wire.write_all(&line).await?;
             wire.flush().await
         };
         match timeout(self.answer_limit, writing).await {
@@ -158,19 +194,32 @@ impl Connection {
 
     /// Reads one answer and gives it to `sort`.
     async fn read<T>(&mut self, sort: impl FnOnce(&Response<'_>) -> T + Send) -> Result<T, Failure> {
+        let limit = self.answer_limit;
+        self.read_within(limit, sort).await?.ok_or_else(|| Failure::Lost(format!("the server was silent for {limit:?}")))
+    }
+
+    /// The same for as long as it is said; `None` where nothing came. What had come of an answer by then is kept.
+    async fn read_within<T>(
+        &mut self,
+        limit: Duration,
+        sort: impl FnOnce(&Response<'_>) -> T + Send,
+    ) -> Result<Option<T>, Failure> {
         // Unwind safe because a connection that panicked is never used again: see the type's promise.
         let reading = AssertUnwindSafe(self.client.read_response()).catch_unwind();
-        match timeout(self.answer_limit, reading).await {
-            Ok(Ok(Ok(Some(answer)))) => Ok(sort(answer.parsed())),
+        match timeout(limit, reading).await {
+            Ok(Ok(Ok(Some(answer)))) => Ok(Some(sort(answer.parsed()))),
             Ok(Ok(Ok(None))) => Err(Failure::Lost("the server closed the connection".to_owned())),
             Ok(Ok(Err(error))) => Err(Failure::Lost(broken_wire(&error))),
             Ok(Err(_panic)) => Err(Failure::Lost("the server sent what cannot be understood".to_owned())),
-            Err(_) => Err(Failure::Lost(format!("the server was silent for {:?}", self.answer_limit))),
+            Err(_) => Ok(None),
         }
     }
 }
 
 fn step(answer: &Response<'_>, tag: &str) -> Step {
+    if let Response::Expunge(_) = answer {
+        return Step::Expunged;
+    }
     if let Response::Continue(_) = answer {
         return Step::More;
     }

@@ -1,7 +1,14 @@
 //! How far a mailbox was read, and what is asked for next. No input, no output.
+//!
+//! A UID names one message for ever, as long as UIDVALIDITY stays. A server that was restored from a backup may break this
+//! promise: it gives UIDs again that it gave before, to other messages. It shows by a UIDNEXT that has fallen, or, once it
+//! has caught up, by the last message having another date than it had; then the mailbox is read anew, at new places.
+//! Messages that were sent before are known again by their identity. What cannot be seen is a server that has caught up
+//! and whose message under the last UID was expunged since.
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::position::Checkpoint;
@@ -15,6 +22,12 @@ const WINDOW: u32 = 10_000;
 
 /// Answers to a window below which the next is four times as wide, so that gaps (Yahoo: 420,000) cost few questions.
 const SPARSE: usize = 2_500;
+
+/// What zones of time differ by.
+const QUARTER_SECONDS: u64 = 15 * 60;
+
+/// What they differ by at most, from UTC-12 to UTC+14.
+const MOST_ZONES_APART_SECONDS: u64 = 26 * 60 * 60;
 
 /// Which numbering the UIDs of a mailbox belong to: within one generation a UID names one message for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,20 +59,23 @@ pub(super) struct Cursor {
     generation: Generation,
     /// The highest UID that was sent.
     uid: u32,
+    /// INTERNALDATE of that message in seconds since 1970, where it is known: whether the UID names it still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    internal_date: Option<i64>,
 }
 
 impl Cursor {
     /// Where to begin: at the checkpoint if it belongs to the same UIDVALIDITY, else at the start.
     pub(super) fn resume(checkpoint: Option<&Checkpoint>, uid_validity: u32) -> Self {
         let stored = checkpoint.and_then(|checkpoint| serde_json::from_str::<Self>(&checkpoint.0).ok());
-        let fresh = Self { generation: Generation { uid_validity, rewinds: 0 }, uid: 0 };
+        let fresh = Self { generation: Generation { uid_validity, rewinds: 0 }, ..Self::default() };
         stored.filter(|cursor| cursor.generation.uid_validity == uid_validity).unwrap_or(fresh)
     }
 
     /// The start of the mailbox, as the server began to count anew under the same UIDVALIDITY.
     pub(super) fn rewound(self) -> Self {
         let generation = Generation { rewinds: self.generation.rewinds.saturating_add(1), ..self.generation };
-        Self { generation, uid: 0 }
+        Self { generation, ..Self::default() }
     }
 
     /// The UIDVALIDITY that it belongs to.
@@ -79,7 +95,30 @@ impl Cursor {
 
     /// Everything up to `uid` was sent.
     pub(super) fn pass(&mut self, uid: u32) {
-        self.uid = self.uid.max(uid);
+        if uid > self.uid {
+            (self.uid, self.internal_date) = (uid, None);
+        }
+    }
+
+    /// Remembers when the last message came.
+    pub(super) fn date(&mut self, uid: u32, internal_date: Option<DateTime<Utc>>) {
+        if uid == self.uid {
+            self.internal_date = internal_date.map(|date| date.timestamp());
+        }
+    }
+
+    /// Whether it is remembered when the last message came.
+    pub(super) fn is_dated(&self) -> bool {
+        self.internal_date.is_some()
+    }
+
+    /// Whether a message that came at `internal_date` is not the last one that was sent, though it has its UID. Servers
+    /// that keep no time zone tell another one after a move or in summer: whole quarters of an hour make no difference.
+    pub(super) fn is_contradicted(&self, internal_date: DateTime<Utc>) -> bool {
+        self.internal_date.is_some_and(|then| {
+            let apart = internal_date.timestamp().abs_diff(then);
+            apart % QUARTER_SECONDS != 0 || apart > MOST_ZONES_APART_SECONDS
+        })
     }
 
     /// The place of a message; places sort as their UIDs do.
@@ -183,6 +222,23 @@ mod tests {
         assert_eq!((cursor.place(9).as_str(), rewound.place(9).as_str()), ("7/0000000009", "7.1/0000000009"));
         let resumed = Cursor::resume(rewound.checkpoint().as_ref(), 7);
         assert_eq!(resumed.place(9), "7.1/0000000009");
+    }
+
+    #[test]
+    fn another_message_under_the_last_uid_is_known_by_its_date() {
+        let date = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        let mut cursor = Cursor::resume(None, 7);
+        cursor.pass(9);
+        cursor.date(8, Some(date(1)));
+        assert!(!cursor.is_dated() && !cursor.is_contradicted(date(5)), "nothing is remembered");
+        cursor.date(9, Some(date(1_600_000_000)));
+        let cursor = Cursor::resume(cursor.checkpoint().as_ref(), 7);
+        assert!(!cursor.is_contradicted(date(1_600_000_000)));
+        assert!(!cursor.is_contradicted(date(1_600_003_600)), "the same message, told in summer time");
+        assert!(cursor.is_contradicted(date(1_600_003_601)) && cursor.is_contradicted(date(1_600_900_000)));
+        let mut further = cursor;
+        further.pass(10);
+        assert!(!further.is_dated());
     }
 
     #[test]

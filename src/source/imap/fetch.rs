@@ -10,7 +10,7 @@ use async_imap::imap_proto::{AttributeValue, MailboxDatum, Response, ResponseCod
 use chrono::{DateTime, Utc};
 
 use super::command::{Command, Connection};
-use super::cursor::{Window, uid_set};
+use super::cursor::{Cursor, Window, uid_set};
 use super::failure::Failure;
 use super::mailboxes::Mailbox;
 use super::names::quote;
@@ -29,6 +29,18 @@ pub(super) struct Examined {
     pub(super) uid_next: Option<u32>,
     /// Messages in it, where the server says so.
     pub(super) messages: Option<u32>,
+    /// What [`Connection::expunged`] said then.
+    expunged: u64,
+}
+
+/// How the UIDs of a mailbox are asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Listing {
+    /// By SEARCH, which is short.
+    #[default]
+    Search,
+    /// By FETCH, which goes through the messages themselves and not through an index of them.
+    Fetch,
 }
 
 /// What is known of a message before it is fetched.
@@ -83,6 +95,7 @@ pub(super) async fn examine(connection: &mut Connection, mailbox: &Mailbox) -> R
         return Err(broken(mailbox, "its name holds a line break"));
     };
     let (mut uid_validity, mut uid_next, mut messages) = (None, None, None);
+    let expunged = connection.expunged();
     let examining = connection.run(Command::new(format!("EXAMINE {name}")), |answer| {
         if let Response::Data { outcome, .. } = answer {
             if let Some(ResponseCode::UidValidity(number)) = outcome.code {
@@ -101,7 +114,7 @@ pub(super) async fn examine(connection: &mut Connection, mailbox: &Mailbox) -> R
         }
         Err(other) => Err(other),
         Ok(()) => match uid_validity.filter(|number| *number != 0) {
-            Some(uid_validity) => Ok(Examined { uid_validity, uid_next, messages }),
+            Some(uid_validity) => Ok(Examined { uid_validity, uid_next, messages, expunged }),
             None => Err(broken(mailbox, "the server gives no UIDVALIDITY, so that no message in it has a lasting place")),
         },
     }
@@ -115,6 +128,74 @@ fn is_about_existence(text: &str) -> bool {
 
 fn broken(mailbox: &Mailbox, why: &str) -> Failure {
     Failure::Final(SourceError::Broken { what: format!("the mailbox {}", mailbox.name), why: why.to_owned() })
+}
+
+/// Whether the server gives UIDs anew that it gave before: UIDNEXT says so, and no message contradicts it.
+pub(super) async fn is_rewound(connection: &mut Connection, cursor: Cursor, examined: &Examined) -> Result<bool, Failure> {
+    if examined.uid_next.is_none_or(|uid_next| uid_next > cursor.uid()) {
+        return Ok(false);
+    }
+    if examined.messages == Some(0) {
+        return Ok(true);
+    }
+    let highest = highest(connection, cursor.uid()).await?;
+    Ok(highest.is_some_and(|highest| highest < cursor.uid()))
+}
+
+/// Whether another message has the last UID that was sent, though the server counts on from there: it began to count anew
+/// and has caught up since. Asked only where there is something new.
+pub(super) async fn is_replaced(connection: &mut Connection, cursor: Cursor, examined: &Examined) -> Result<bool, Failure> {
+    let is_quiet = examined.uid_next.is_some_and(|uid_next| uid_next == cursor.uid().saturating_add(1));
+    if is_quiet || !cursor.is_dated() || examined.messages == Some(0) {
+        return Ok(false);
+    }
+    let mut now = None;
+    let fetching = connection.run(Command::new(format!("UID FETCH {} (UID INTERNALDATE)", cursor.uid())), |answer| {
+        if let Some((_, attributes)) = message(answer).filter(|(uid, _)| *uid == cursor.uid()) {
+            now = internal_date(attributes).or(now);
+        }
+    });
+    match fetching.await {
+        Err(failure) if failure.may_pass() => Err(failure),
+        // The server refuses to speak of this one message, which says nothing about it.
+        Ok(()) | Err(_) => Ok(now.is_some_and(|now| cursor.is_contradicted(now))),
+    }
+}
+
+/// How many of the messages that EXAMINE counted were neither listed nor expunged since, given how many were listed.
+pub(super) async fn unlisted(connection: &mut Connection, examined: &Examined, listed: u64) -> Result<u64, Failure> {
+    let unlisted = |connection: &Connection| {
+        let expunged = connection.expunged().saturating_sub(examined.expunged);
+        u64::from(examined.messages.unwrap_or_default()).saturating_sub(listed).saturating_sub(expunged)
+    };
+    if unlisted(connection) == 0 {
+        return Ok(0);
+    }
+    // A server may tell of expunged messages now and not before (RFC 3501 7.4.1).
+    connection.run(Command::new("NOOP"), |_| {}).await?;
+    Ok(unlisted(connection))
+}
+
+/// Fails where a mailbox was listed from its beginning and the server keeps some of what it counts to itself.
+pub(super) async fn expect_all_listed(
+    connection: &mut Connection,
+    mailbox: &Mailbox,
+    examined: &Examined,
+    listed: u64,
+) -> Result<(), Failure> {
+    if unlisted(connection, examined, listed).await? == 0 {
+        return Ok(());
+    }
+    let counted = examined.messages.unwrap_or_default();
+    Err(broken(mailbox, &format!("the server counts {counted} messages in it and lists {listed}")))
+}
+
+/// The UIDs that exist in a window, by one way of asking.
+pub(super) async fn listed(connection: &mut Connection, window: Window, listing: Listing) -> Result<BTreeSet<u32>, Failure> {
+    match listing {
+        Listing::Search => existing(connection, window).await,
+        Listing::Fetch => fetch_uids(connection, window).await,
+    }
 }
 
 /// The UIDs that exist in a window, by SEARCH, or by FETCH from a server that refuses to search.

@@ -1,10 +1,13 @@
 //! Live mailboxes over IMAP (RFC 3501, 9051).
 //!
-//! An account is read by up to `max_connections` connections, each with one mailbox at a time (`scan`). A mailbox is
+//! An account is read by up to `max_connections` connections, each with one mailbox at a time (`crew`). A mailbox is
 //! opened with EXAMINE and read with `BODY.PEEK`, so that nothing changes on the server (`fetch`); its messages are sent
 //! in the order of their UIDs, each with the checkpoint `{uid_validity, uid}` that covers it (`reader`, `cursor`).
 //! Nothing counts but a tagged OK to the command that was given (`command`): a refusal, a closed connection or an answer
 //! that cannot be understood is a failure with a name (`failure`), never "nothing there".
+//!
+//! What SEARCH does not name though EXAMINE counts it is found by FETCH (`hidden`). A census counts by UIDs alone what there
+//! is and is not known (`census`), and a watcher waits for what arrives (`watch`, `idle`).
 //!
 //! What breaks is tried again after a pause (`patience`) and goes on where it was (`progress`). A message that cannot be
 //! had is isolated and sent as unreadable (`alone`).
@@ -13,12 +16,16 @@
 //! cap these two targets at `info`. This room itself logs no address, no subject and no password.
 
 mod alone;
+mod census;
 mod check;
 mod command;
 mod connect;
+mod crew;
 mod cursor;
 mod failure;
 mod fetch;
+mod hidden;
+mod idle;
 mod login;
 mod mailboxes;
 mod names;
@@ -27,6 +34,7 @@ mod progress;
 mod reader;
 mod scan;
 mod tls;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,11 +43,12 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use self::connect::Account;
-use super::{Known, Outlet, Source, SourceError};
+use super::{Counted, Known, Outlet, Source, SourceError};
 use crate::finding::Finding;
 use crate::position::SourceName;
 
 pub use self::patience::Patience;
+pub use self::watch::{Watched, Watcher};
 
 /// How the connection is secured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,5 +116,9 @@ impl Source for ImapSource {
     async fn scan(&self, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError> {
         let account = Account::new(self.settings.clone(), self.patience).await?;
         scan::scan(self.name.clone(), account, known, outlet).await
+    }
+    async fn census(&self, known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError> {
+        let account = Account::new(self.settings.clone(), self.patience).await?;
+        census::census(self.name.clone(), account, known).await
     }
 }

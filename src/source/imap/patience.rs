@@ -19,6 +19,9 @@ pub struct Patience {
     pub answer: Duration,
     /// Until the end of one command, however many answers come. Idle chatter must not hold a run for ever.
     pub command: Duration,
+    /// Until IDLE is begun anew. RFC 2177 asks for less than 29 minutes; network devices between here and there forget a
+    /// silent connection after as little as five.
+    pub idle: Duration,
     /// The first pause before a new try; each later one is twice as long.
     pub first_pause: Duration,
     /// Tries without any progress before a mailbox is given up.
@@ -33,6 +36,7 @@ impl Default for Patience {
             login: Duration::from_secs(60),
             answer: Duration::from_secs(5 * 60),
             command: Duration::from_secs(30 * 60),
+            idle: Duration::from_secs(5 * 60 - 10),
             first_pause: Duration::from_millis(250),
             tries: 8,
         }

@@ -1,5 +1,7 @@
 //! How far a mailbox was read, across connections and tries.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -25,8 +27,37 @@ pub(super) struct Progress {
     pub(super) alone_to: u32,
     /// The beginning of a large message.
     pub(super) partial: Option<Partial>,
+    /// How many messages were listed, where the mailbox is listed from its beginning.
+    pub(super) listed: Option<u64>,
+    /// What was read without being listed.
+    pub(super) unlisted: BTreeSet<u32>,
+    /// What is read now.
+    pub(super) order: Order,
+    /// Whether the date of the last message of earlier runs was asked for.
+    pub(super) compared: Compared,
     suspect: Suspect,
     given_up_in_a_row: u32,
+}
+
+/// Whether the last message of earlier runs was compared with the one that has its UID now. Once: if the connection broke
+/// over that, it is done without.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Compared {
+    /// Not yet.
+    #[default]
+    No,
+    /// It was, or cannot be.
+    Yes,
+}
+
+/// In which order messages are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Order {
+    /// By their UIDs, as SEARCH names them.
+    #[default]
+    Listed,
+    /// Those that SEARCH does not name, after all others.
+    Hidden,
 }
 
 /// Whether the progress bar was told what to expect.
@@ -79,7 +110,9 @@ impl Progress {
 
     /// Begins at a cursor.
     pub(super) fn begin(&mut self, cursor: Cursor) {
-        *self = Self { cursor, next: cursor.first_wanted(), expected: self.expected, ..Self::default() };
+        let next = cursor.first_wanted();
+        let listed = (next == 1).then_some(0);
+        *self = Self { cursor, next, listed, expected: self.expected, compared: self.compared, ..Self::default() };
     }
 
     /// Everything up to `uid` was sent, is known from earlier runs or is gone.
@@ -87,6 +120,20 @@ impl Progress {
         self.next = self.next.max(uid.saturating_add(1));
         self.cursor.pass(uid);
         self.partial = None;
+    }
+
+    /// A message came, at this date: it tells later whether its UID names it still.
+    pub(super) fn date(&mut self, uid: u32, internal_date: Option<DateTime<Utc>>) {
+        self.cursor.date(uid, internal_date);
+    }
+
+    /// Counts what of a slice that was listed is done, and remembers what was read along with it; the rest will be listed
+    /// again.
+    pub(super) fn count_listed(&mut self, slice: &[u32], unlisted: Vec<u32>) {
+        let next = self.next;
+        let done = slice.iter().filter(|uid| **uid < next).count() as u64;
+        self.listed = self.listed.map(|listed| listed + done);
+        self.unlisted.extend(unlisted.into_iter().filter(|uid| *uid < next));
     }
 
     /// Counts one more failure at a message and says whether it was the last that is tried.

@@ -4,10 +4,8 @@
 //! in batches, the others alone. Each is sent in the order of UIDs, with the checkpoint that covers it and all before.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::Semaphore;
 use tracing::debug;
 
 use super::command::Connection;
@@ -15,10 +13,10 @@ use super::cursor::{Cursor, Windows};
 use super::failure::Failure;
 use super::fetch::{self, Examined, Outline, PIECE_BYTES};
 use super::mailboxes::Mailbox;
-use super::patience::Patience;
-use super::progress::{Expectation, Progress};
-use crate::position::{Position, SourceName};
-use crate::source::{Found, Known, Outlet, Scanned};
+use super::progress::{Compared, Expectation, Order, Progress};
+use super::scan::Reading;
+use crate::position::Position;
+use crate::source::{Found, Scanned};
 
 /// Messages whose sizes and dates are asked for at once: a second of work, should it have to be done again.
 const SLICE: usize = 500;
@@ -26,18 +24,6 @@ const SLICE: usize = 500;
 /// Messages that are fetched by one command, of together [`PIECE_BYTES`]. Larger batches are not faster: 25 and 100 were
 /// measured alike against Dovecot.
 const BATCH: usize = 64;
-
-/// What a reader needs of the source that it works for.
-#[derive(Clone)]
-pub(super) struct Errand {
-    pub(super) source: SourceName,
-    pub(super) known: Arc<dyn Known>,
-    pub(super) outlet: Outlet,
-    pub(super) patience: Patience,
-    /// The turn to hold a large message: one of the account at a time, as it may be as long as
-    /// [`crate::source::MAX_MESSAGE_BYTES`].
-    pub(super) large: Arc<Semaphore>,
-}
 
 /// One message that is listed and not yet known.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +41,7 @@ pub(super) struct Fetched {
 
 /// A mailbox and a connection to read it over.
 pub(super) struct Reader<'a> {
-    pub(super) errand: &'a Errand,
+    pub(super) errand: &'a Reading,
     pub(super) mailbox: &'a Mailbox,
     pub(super) connection: &'a mut Connection,
     pub(super) progress: &'a mut Progress,
@@ -68,6 +54,7 @@ impl Reader<'_> {
         self.take_up(&examined).await?;
         if examined.messages != Some(0) {
             self.read_windows(&examined).await?;
+            self.reconcile(&examined).await?;
         }
         let checkpoint = self.progress.cursor().checkpoint();
         let done = Scanned::MailboxDone { mailbox: self.mailbox.name.clone(), checkpoint };
@@ -76,28 +63,32 @@ impl Reader<'_> {
 
     /// Goes on where the last connection or the last run left off, if the UIDs still mean the same.
     async fn take_up(&mut self, examined: &Examined) -> Result<(), Failure> {
-        if !self.progress.belongs_to(examined.uid_validity) {
-            let checkpoint = self.errand.known.checkpoint(&self.mailbox.name);
-            self.progress.begin(Cursor::resume(checkpoint.as_ref(), examined.uid_validity));
+        let is_resumed = !self.progress.belongs_to(examined.uid_validity);
+        let mut cursor = self.progress.cursor();
+        if is_resumed {
+            cursor = Cursor::resume(self.errand.known.checkpoint(&self.mailbox.name).as_ref(), examined.uid_validity);
         }
-        let cursor = self.progress.cursor();
-        if self.is_rewound(cursor, examined).await? {
+        let is_rewound =
+            fetch::is_rewound(self.connection, cursor, examined).await? || is_resumed && self.is_replaced(cursor, examined).await?;
+        if is_rewound {
             debug!(mailbox.name = %self.mailbox.name, "the server began to count anew");
             self.progress.begin(cursor.rewound());
+        } else if is_resumed {
+            self.progress.begin(cursor);
         }
         Ok(())
     }
 
-    /// Whether the server gives UIDs anew that it gave before: UIDNEXT says so, and no message contradicts it.
-    async fn is_rewound(&mut self, cursor: Cursor, examined: &Examined) -> Result<bool, Failure> {
-        if examined.uid_next.is_none_or(|uid_next| uid_next > cursor.uid()) {
+    /// Whether the last message of earlier runs is another one now. If the connection breaks over that, it is done without.
+    async fn is_replaced(&mut self, cursor: Cursor, examined: &Examined) -> Result<bool, Failure> {
+        if self.progress.compared == Compared::Yes {
             return Ok(false);
         }
-        if examined.messages == Some(0) {
-            return Ok(true);
+        let is_replaced = fetch::is_replaced(self.connection, cursor, examined).await;
+        if is_replaced.as_ref().is_err_and(Failure::is_lost) {
+            self.progress.compared = Compared::Yes;
         }
-        let highest = fetch::highest(self.connection, cursor.uid()).await?;
-        Ok(highest.is_some_and(|highest| highest < cursor.uid()))
+        is_replaced
     }
 
     async fn read_windows(&mut self, examined: &Examined) -> Result<(), Failure> {
@@ -111,10 +102,13 @@ impl Reader<'_> {
                 let is_last = window.last.is_none() && slices.peek().is_none();
                 let listed = self.outline(slice).await?;
                 self.say_expected(examined, is_last.then_some(&listed)).await?;
-                self.read_slice(listed).await?;
-                if let Some(last) = slice.last() {
+                let unlisted = listed.iter().map(|one| one.uid).filter(|uid| slice.binary_search(uid).is_err()).collect();
+                let read = self.read_slice(listed).await;
+                if let Some(last) = slice.last().filter(|_| read.is_ok()) {
                     self.pass(*last);
                 }
+                self.progress.count_listed(slice, unlisted);
+                read?;
             }
         }
         Ok(())
@@ -167,7 +161,7 @@ impl Reader<'_> {
         Ok(self.errand.outlet.send(expected).await?)
     }
 
-    async fn read_slice(&mut self, listed: Vec<Listed>) -> Result<(), Failure> {
+    pub(super) async fn read_slice(&mut self, listed: Vec<Listed>) -> Result<(), Failure> {
         let mut rest = listed.as_slice();
         while let Some((one, after)) = rest.split_first() {
             let batch = self.batch(rest);
@@ -225,12 +219,16 @@ impl Reader<'_> {
 
     /// Everything up to `uid` is settled.
     pub(super) fn pass(&mut self, uid: u32) {
+        if self.progress.order == Order::Hidden {
+            self.progress.unlisted.insert(uid);
+        }
         self.progress.pass(uid);
     }
 
     /// Sends a message, with the checkpoint that covers it.
     pub(super) async fn send_message(&mut self, uid: u32, fetched: Fetched) -> Result<(), Failure> {
         self.pass(uid);
+        self.progress.date(uid, fetched.internal_date);
         self.progress.arrived();
         let found = Found {
             position: self.position(uid),
@@ -250,7 +248,7 @@ impl Reader<'_> {
         Ok(self.errand.outlet.send(Scanned::Unreadable { position: self.position(uid), reason, checkpoint }).await?)
     }
 
-    fn position(&self, uid: u32) -> Position {
+    pub(super) fn position(&self, uid: u32) -> Position {
         let place = self.progress.cursor().place(uid);
         Position { source: self.errand.source.clone(), mailbox: self.mailbox.name.clone(), place }
     }

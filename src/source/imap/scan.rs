@@ -1,183 +1,52 @@
-//! All mailboxes of an account, several at once: each worker has a connection and takes the next mailbox when it is done
-//! with one. A connection that breaks is opened again, with growing pauses, and goes on where the last one was.
+//! Sends everything that an account holds and that is not yet known.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tracing::debug;
 
-use super::connect::{Account, Session};
+use super::command::Connection;
+use super::connect::Account;
+use super::crew::{self, Errand};
 use super::failure::Failure;
-use super::mailboxes::{Mailbox, choose, list};
-use super::patience::Backoff;
+use super::mailboxes::Mailbox;
+use super::patience::Patience;
 use super::progress::Progress;
-use super::reader::{Errand, Reader};
+use super::reader::Reader;
 use crate::position::SourceName;
 use crate::source::{Known, Outlet, Scanned, SourceError};
 
-/// The mailboxes that nobody has begun with.
-type Queue = Arc<Mutex<VecDeque<Mailbox>>>;
+/// Reads mailboxes for a source.
+#[derive(Clone)]
+pub(super) struct Reading {
+    pub(super) source: SourceName,
+    pub(super) known: Arc<dyn Known>,
+    pub(super) outlet: Outlet,
+    pub(super) patience: Patience,
+    /// The turn to hold a large message: one of the account at a time, as it may be as long as
+    /// [`crate::source::MAX_MESSAGE_BYTES`].
+    pub(super) large: Arc<Semaphore>,
+}
 
 /// Reads everything that is not yet known.
 pub(super) async fn scan(source: SourceName, account: Account, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError> {
-    let (session, mailboxes) = begin(&account).await?;
-    let choice = choose(&mailboxes, &account.settings.mailboxes, &session.capabilities);
-    for (mailbox, error) in choice.missing {
-        outlet.send(Scanned::MailboxFailed { mailbox, error }).await?;
-    }
-    let workers = account.settings.max_connections.clamp(1, choice.read.len().max(1));
-    let queue: Queue = Arc::new(Mutex::new(choice.read.into()));
-    let errand = Errand { source, known, outlet, patience: account.patience, large: Arc::new(Semaphore::new(1)) };
-    let worker = |session| Worker { account: account.clone(), errand: errand.clone(), queue: queue.clone(), session };
-    let mut running = JoinSet::new();
-    running.spawn(worker(Some(session)).run());
-    for _ in 1..workers {
-        running.spawn(worker(None).join_in());
-    }
-    while let Some(end) = running.join_next().await {
-        end.unwrap_or_else(|error| Err(SourceError::Broken { what: account.address(), why: error.to_string() }))?;
-    }
-    fail_the_rest(&account, &queue, &errand.outlet).await
+    let reading = Reading { source, known, outlet, patience: account.patience, large: Arc::new(Semaphore::new(1)) };
+    crew::send(account, reading).await
 }
 
-/// The first connection and all mailboxes. A server that asks for patience is waited for; one that is not there is not, as
-/// a wrong host or port should show at once.
-async fn begin(account: &Account) -> Result<(Session, Vec<Mailbox>), SourceError> {
-    let mut backoff = Backoff::new(account.patience, &account.address());
-    loop {
-        let failure = match open_and_list(account).await {
-            Ok(begun) => return Ok(begun),
-            Err(busy @ (Failure::No(_) | Failure::Bad(_))) => busy,
-            Err(failure @ (Failure::Lost(_) | Failure::Final(_))) => return Err(failure.into_error(account.address())),
-        };
-        match backoff.after(&failure) {
-            Some(pause) => tokio::time::sleep(pause).await,
-            None => return Err(failure.into_error(account.address())),
-        }
-    }
-}
+#[async_trait]
+impl Errand for Reading {
+    type Progress = Progress;
 
-async fn open_and_list(account: &Account) -> Result<(Session, Vec<Mailbox>), Failure> {
-    let mut session = account.open().await?;
-    let mailboxes = list(&mut session).await?;
-    Ok((session, mailboxes))
-}
-
-/// Reports what nobody began with, as every connection broke and did not come back.
-async fn fail_the_rest(account: &Account, queue: &Queue, outlet: &Outlet) -> Result<(), SourceError> {
-    while let Some(mailbox) = next_mailbox(queue) {
-        let error =
-            SourceError::Unreachable { what: account.address(), why: "the connection broke and did not come back".to_owned() };
-        outlet.send(Scanned::MailboxFailed { mailbox: mailbox.name, error }).await?;
-    }
-    Ok(())
-}
-
-fn next_mailbox(queue: &Queue) -> Option<Mailbox> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-}
-
-/// Why a mailbox could not be read to its end.
-enum Setback {
-    /// For a reason of its own.
-    Mailbox(SourceError),
-    /// No connection can be had any more: every other mailbox would fail the same way, after the same pauses.
-    Account(SourceError),
-}
-
-/// One connection's worth of work.
-struct Worker {
-    account: Account,
-    errand: Errand,
-    queue: Queue,
-    session: Option<Session>,
-}
-
-impl Worker {
-    /// Works along if the server grants one more connection. If not, the others do the work (Dovecot's default limit is
-    /// 10 of one user and address, Gmail's is 15).
-    async fn join_in(mut self) -> Result<(), SourceError> {
-        match self.account.open().await {
-            Ok(session) => self.session = Some(session),
-            Err(failure) => {
-                debug!(imap.host = %self.account.settings.host, why = failure.why(), "no further connection");
-                return Ok(());
-            }
-        }
-        self.run().await
+    async fn run(&self, mailbox: &Mailbox, connection: &mut Connection, progress: &mut Progress) -> Result<(), Failure> {
+        Reader { errand: self, mailbox, connection, progress }.run().await
     }
 
-    /// Reads mailboxes until none is left or no connection can be had.
-    async fn run(mut self) -> Result<(), SourceError> {
-        while let Some(mailbox) = next_mailbox(&self.queue) {
-            debug!(mailbox.name = %mailbox.name, "reading");
-            match self.read(&mailbox).await {
-                Ok(()) => {}
-                Err(Setback::Mailbox(SourceError::Stopped)) => return Err(SourceError::Stopped),
-                Err(Setback::Mailbox(error)) => self.fail(mailbox, error).await?,
-                Err(Setback::Account(error)) => return self.fail(mailbox, error).await,
-            }
-        }
-        if let Some(session) = self.session.take() {
-            session.close().await;
-        }
-        Ok(())
+    fn mark(progress: &Progress) -> (u32, usize) {
+        progress.mark()
     }
 
-    async fn fail(&self, mailbox: Mailbox, error: SourceError) -> Result<(), SourceError> {
-        Ok(self.errand.outlet.send(Scanned::MailboxFailed { mailbox: mailbox.name, error }).await?)
-    }
-
-    /// Reads one mailbox over as many connections as it takes. The count of tries begins anew with each step forward.
-    async fn read(&mut self, mailbox: &Mailbox) -> Result<(), Setback> {
-        let mut progress = Progress::default();
-        let mut backoff = Backoff::new(self.account.patience, &mailbox.name);
-        loop {
-            let before = progress.mark();
-            let Some(failure) = self.read_on(mailbox, &mut progress, &mut backoff).await? else { return Ok(()) };
-            if progress.mark() != before {
-                backoff.reset();
-            }
-            debug!(mailbox.name = %mailbox.name, why = failure.why(), "interrupted");
-            match backoff.after(&failure) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(Setback::Mailbox(failure.into_error(format!("the mailbox {}", mailbox.name)))),
-            }
-        }
-    }
-
-    /// Reads on over the connection that there is, or a new one, until the end or a failure.
-    async fn read_on(
-        &mut self,
-        mailbox: &Mailbox,
-        progress: &mut Progress,
-        backoff: &mut Backoff,
-    ) -> Result<Option<Failure>, Setback> {
-        let mut session = match self.session.take() {
-            Some(session) => session,
-            None => self.reopen(backoff).await.map_err(Setback::Account)?,
-        };
-        let reader = Reader { errand: &self.errand, mailbox, connection: &mut session.connection, progress };
-        let failure = reader.run().await.err();
-        if !failure.as_ref().is_some_and(Failure::is_lost) {
-            self.session = Some(session);
-        }
-        Ok(failure)
-    }
-
-    /// Opens a connection again, after pauses: the server was there before.
-    async fn reopen(&self, backoff: &mut Backoff) -> Result<Session, SourceError> {
-        loop {
-            let failure = match self.account.open().await {
-                Ok(session) => return Ok(session),
-                Err(failure) => failure,
-            };
-            match backoff.after(&failure) {
-                Some(pause) => tokio::time::sleep(pause).await,
-                None => return Err(failure.into_error(self.account.address())),
-            }
-        }
+    async fn failed(&self, mailbox: String, error: SourceError) -> Result<(), SourceError> {
+        Ok(self.outlet.send(Scanned::MailboxFailed { mailbox, error }).await?)
     }
 }

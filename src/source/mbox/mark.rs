@@ -7,17 +7,12 @@
 //! The last message is a case of its own: the file may have been read while it was written. It is looked at again when
 //! the file has grown, and if it has grown, too, it is sent whole, under the next generation.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-
 use serde::{Deserialize, Serialize};
 
 use super::reader::MboxEntry;
+use super::window::{Past, REMEMBERED};
 use crate::mail::Digest;
 use crate::position::Checkpoint;
-
-/// How many bytes at the beginning of the file, and before the place where to go on, tell whether it is the same.
-const FINGERPRINTED: u64 = 4096;
 
 /// Where one message stands: its `From ` line and the end of its text, in bytes of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +32,9 @@ impl Extent {
 pub(super) struct Mark {
     /// Counts how often places changed their meaning.
     pub(super) generation: u64,
+    /// The generation in which the file was last read from its beginning.
+    #[serde(default)]
+    pub(super) since: u64,
     /// Where to go on.
     pub(super) offset: u64,
     /// What the bytes before `offset` look like.
@@ -50,7 +48,8 @@ pub(super) struct Mark {
 impl Mark {
     /// The mark of a generation of which nothing was read yet.
     pub(super) fn start(generation: u64) -> Self {
-        Self { generation, offset: 0, fingerprint: fingerprint(Digest::of(b""), b""), last: None, unsettled: None }
+        let fingerprint = fingerprint(Digest::of(b""), b"");
+        Self { generation, since: generation, offset: 0, fingerprint, last: None, unsettled: None }
     }
 
     /// Reads a checkpoint; `None` where it is not of this form.
@@ -77,62 +76,48 @@ impl Mark {
         }
     }
 
-    /// Moves past an entry.
-    pub(super) fn pass(&mut self, entry: &MboxEntry, prints: &mut Fingerprints) -> io::Result<()> {
+    /// Moves past an entry, with the fingerprint of what stands before its end.
+    pub(super) fn pass(&mut self, entry: &MboxEntry, fingerprint: Digest) {
         self.offset = entry.span.end;
-        self.fingerprint = prints.before(self.offset)?;
+        self.fingerprint = fingerprint;
         self.last = Some(Extent::of(entry));
         if entry.unsettled {
             self.unsettled.get_or_insert(Extent::of(entry));
         }
-        Ok(())
     }
 
     /// Moves past an entry that was sent before and has not changed: at most, a blank line was added after it.
-    pub(super) fn revisit(&mut self, entry: &MboxEntry, prints: &mut Fingerprints) -> io::Result<()> {
+    pub(super) fn revisit(&mut self, entry: &MboxEntry, fingerprint: impl FnOnce() -> Digest) {
         if entry.span.end > self.offset {
-            return self.pass(entry, prints);
-        }
-        if entry.unsettled {
+            self.pass(entry, fingerprint());
+        } else if entry.unsettled {
             self.unsettled.get_or_insert(Extent::of(entry));
         }
-        Ok(())
     }
 }
 
-/// Takes fingerprints of a file.
-#[derive(Debug)]
+/// Takes fingerprints of a file: of its beginning, and of what stands before some place. It takes them of what was read,
+/// not of what stands there now: another program may have rewritten the file in between.
+///
+/// What changes in the middle and moves nothing, such as a status flag that a mail program sets in place, goes unnoticed,
+/// as it should.
+#[derive(Debug, Default)]
 pub(super) struct Fingerprints {
-    file: File,
-    /// The digest of the first [`FINGERPRINTED`] bytes, once they were read.
-    head: Option<Digest>,
+    /// The digest of the beginning, once all of it was read.
+    beginning: Option<Digest>,
 }
 
 impl Fingerprints {
-    /// Takes them with its own handle: reading moves it.
-    pub(super) fn new(file: File) -> Self {
-        Self { file, head: None }
-    }
-
-    /// The fingerprint of what stands before `offset`: of its first and last few bytes.
-    pub(super) fn before(&mut self, offset: u64) -> io::Result<Digest> {
-        let head = match self.head {
-            Some(head) if offset >= FINGERPRINTED => head,
-            _ => Digest::of(&self.bytes(0, offset.min(FINGERPRINTED))?),
-        };
-        self.head = (offset >= FINGERPRINTED).then_some(head);
-        let tail = offset.min(FINGERPRINTED);
-        Ok(fingerprint(head, &self.bytes(offset - tail, tail)?))
-    }
-
-    fn bytes(&mut self, start: u64, count: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(usize::try_from(count).unwrap_or_default());
-        self.file.seek(SeekFrom::Start(start))?;
-        self.file.by_ref().take(count).read_to_end(&mut bytes)?;
-        Ok(bytes)
+    /// The fingerprint of what was passed.
+    pub(super) fn of(&mut self, past: &Past) -> Digest {
+        if past.beginning.len() < REMEMBERED {
+            return fingerprint(Digest::of(&past.beginning), &past.before);
+        }
+        let beginning = *self.beginning.get_or_insert_with(|| Digest::of(&past.beginning));
+        fingerprint(beginning, &past.before)
     }
 }
 
-fn fingerprint(head: Digest, tail: &[u8]) -> Digest {
-    Digest::of_fields(&[head.as_bytes(), tail])
+fn fingerprint(beginning: Digest, before: &[u8]) -> Digest {
+    Digest::of_fields(&[beginning.as_bytes(), before])
 }

@@ -6,80 +6,68 @@
 mod boundary;
 mod envelope;
 mod mark;
+mod plan;
 mod reader;
 mod scan;
 mod window;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use async_trait::async_trait;
+use std::path::Path;
 
 use self::scan::Scan;
+use super::files::{FileSource, Kind, Mailbox, Names, Visit};
 use super::holds::{self, Holds};
-use super::place::Files;
 use super::survey::Survey;
-use super::tree::{Layout, Tree};
-use super::{Known, Outlet, Source, SourceError};
-use crate::finding::Finding;
-use crate::position::SourceName;
+use super::tree::{Directory, Layout};
+use super::{Census, Outlet, SourceError};
 
 pub(in crate::source) use self::envelope::begins_mbox;
 pub use self::reader::{MboxEntry, MboxReader};
 
-/// A source of kind `mbox`.
-#[derive(Clone, Debug)]
-pub struct MboxSource(Files);
+/// A source of kind `mbox`: a file, a directory or a glob.
+pub type MboxSource = FileSource<Mbox>;
 
-impl MboxSource {
-    /// A source that reads `path` (a file, a directory or a glob), absolute; its mailboxes are named relative to `base`,
-    /// the directory of the configuration.
-    pub fn new(name: SourceName, path: PathBuf, base: PathBuf) -> Self {
-        Self(Files { name, path, base })
+/// Mail in mbox files.
+#[derive(Clone, Copy, Debug)]
+pub struct Mbox;
+
+impl Kind for Mbox {
+    const NOUN: &'static str = "mbox file";
+    const NAMES: Names = Names::Files;
+
+    fn mailboxes(directory: Directory) -> Vec<Mailbox> {
+        let layout = directory.layout;
+        let files = directory.files.into_iter().filter(|file| takes(layout, file));
+        files.map(|path| Mailbox { path, files: Vec::new() }).collect()
     }
 
-    fn read_all(&self, known: &dyn Known, outlet: &Outlet) -> Result<(), SourceError> {
-        for path in self.0.locate()? {
-            if !path.is_dir() {
-                Scan::new(&self.0, &path, known, outlet).run()?;
-                continue;
-            }
-            for directory in Tree::new(path) {
-                match directory {
-                    Ok(directory) if directory.layout == Layout::Maildir => {}
-                    Ok(directory) => directory
-                        .files
-                        .iter()
-                        .filter(|file| is_mbox(file))
-                        .try_for_each(|file| Scan::new(&self.0, file, known, outlet).run())?,
-                    Err(closed) => outlet.send_blocking(closed.failure(&self.0))?,
-                }
+    fn survey(directory: &Directory, survey: &mut Survey<'_>) {
+        if directory.layout == Layout::Maildir {
+            survey.warn(&directory.path, "it is a Maildir and is left out; give it a source of kind = \"maildir\"");
+            return;
+        }
+        for file in &directory.files {
+            match takes(directory.layout, file) {
+                true => survey_file(survey, file),
+                false => survey.leave_out(file),
             }
         }
-        Ok(())
     }
 
-    fn survey(&self) -> Vec<Finding> {
-        let mut survey = Survey::new(&self.0);
-        for path in self.0.locate().unwrap_or_else(|missing| survey.refuse_source(&missing)) {
-            if !path.is_dir() {
-                survey_file(&mut survey, &path);
-                continue;
-            }
-            for directory in Tree::new(path) {
-                match directory {
-                    Ok(directory) if directory.layout == Layout::Maildir => {
-                        survey.warn(&directory.path, "it is a Maildir and is left out; give it a source of kind = \"maildir\"");
-                    }
-                    Ok(directory) => directory.files.iter().for_each(|file| match is_mbox(file) {
-                        true => survey_file(&mut survey, file),
-                        false => survey.leave_out(file),
-                    }),
-                    Err(closed) => survey.refuse(&closed.path, closed.error.to_string(), "check its permissions"),
-                }
-            }
-        }
-        survey.findings("mbox file")
+    fn scan(visit: &Visit<'_>, outlet: &Outlet) -> Result<(), SourceError> {
+        Scan { visit, outlet }.run()
+    }
+
+    fn census(visit: &Visit<'_>) -> Result<Census, SourceError> {
+        scan::census(visit)
+    }
+}
+
+/// Whether a file is read.
+fn takes(layout: Layout, file: &Path) -> bool {
+    match layout {
+        Layout::Named => true,
+        Layout::Plain => is_mbox(file),
+        Layout::Maildir => false,
     }
 }
 
@@ -102,22 +90,5 @@ fn survey_file(survey: &mut Survey<'_>, file: &Path) {
             }
         },
         Err(error) => survey.refuse(file, error.to_string(), "check that it is a file and its permissions"),
-    }
-}
-
-#[async_trait]
-impl Source for MboxSource {
-    fn name(&self) -> &SourceName {
-        &self.0.name
-    }
-
-    async fn check(&self) -> Vec<Finding> {
-        let source = self.clone();
-        tokio::task::spawn_blocking(move || source.survey()).await.unwrap_or_default()
-    }
-
-    async fn scan(&self, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError> {
-        let source = self.clone();
-        super::place::blocking(move || source.read_all(&*known, &outlet)).await
     }
 }

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::boundary::{self, LOOKAHEAD, Verdict};
 use super::envelope::{self, FROM};
-use super::window::Window;
+use super::window::{Past, Window};
 use crate::source::MAX_MESSAGE_BYTES;
 
 /// How far ahead of a boundary a Content-Length is followed, in bytes. Texts with unquoted `From ` lines are far shorter.
@@ -93,19 +93,24 @@ impl Ending {
 impl<R: Read> MboxReader<R> {
     /// Reads an mbox from its beginning.
     pub fn new(input: R) -> Self {
-        Self::resume(input, 0)
+        Self::resume(input, Past::default())
     }
 
-    /// Reads on from a `From ` line that stands at `offset` of the file; `input` begins there.
-    pub fn resume(input: R, offset: u64) -> Self {
+    /// Reads on from a `From ` line, where `input` begins; `past` stands before it in the file.
+    pub(super) fn resume(input: R, past: Past) -> Self {
         let limit = usize::try_from(MAX_MESSAGE_BYTES).unwrap_or(usize::MAX);
-        Self { window: Window::new(input, offset), limit, begun: false, failed: false, carried: Vec::new() }
+        Self { window: Window::new(input, past), limit, begun: false, failed: false, carried: Vec::new() }
     }
 
     /// The same with another limit than [`MAX_MESSAGE_BYTES`] for one message.
     #[must_use]
     pub fn with_limit(self, max_message_bytes: usize) -> Self {
         Self { limit: max_message_bytes, ..self }
+    }
+
+    /// What stands before the next message, as it was read.
+    pub(super) fn past(&self) -> Past {
+        self.window.past()
     }
 
     fn entry(&mut self) -> io::Result<Option<MboxEntry>> {

@@ -1,117 +1,71 @@
-//! One run over one mbox file.
+//! One run over one mbox file: sends what is new of it, or counts what it holds.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom};
-use std::path::Path;
 
 use super::mark::{Fingerprints, Mark};
+use super::plan::{Plan, Standing, unreachable};
 use super::reader::{MboxEntry, MboxReader};
-use crate::position::{Checkpoint, Position};
-use crate::source::holds::{self, Holds};
-use crate::source::place::{self, Files};
-use crate::source::{Found, Known, Outlet, Scanned, SourceError};
+use crate::position::Checkpoint;
+use crate::source::files::Visit;
+use crate::source::place;
+use crate::source::{Census, Found, Outlet, Scanned, SourceError};
 
 /// A file that is being read.
 pub(super) struct Scan<'a> {
-    files: &'a Files,
-    path: &'a Path,
-    mailbox: String,
-    known: &'a dyn Known,
-    outlet: &'a Outlet,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) outlet: &'a Outlet,
 }
 
-/// What is to be done with a file.
-struct Plan {
-    /// What earlier runs have read of it as it stands now.
-    before: Option<Mark>,
-    /// Where to begin, and where this run has got to.
-    mark: Mark,
-    from: u64,
-}
-
-impl<'a> Scan<'a> {
-    pub(super) fn new(files: &'a Files, path: &'a Path, known: &'a dyn Known, outlet: &'a Outlet) -> Self {
-        Self { files, path, mailbox: files.mailbox(path), known, outlet }
-    }
-
-    /// Sends what is new. A failure concerns this file alone, unless the run is being stopped.
+impl Scan<'_> {
+    /// Sends what is new.
     pub(super) fn run(&self) -> Result<(), SourceError> {
-        match self.read() {
-            Err(SourceError::Stopped) => Err(SourceError::Stopped),
-            Err(error) => Ok(self.outlet.send_blocking(Scanned::MailboxFailed { mailbox: self.mailbox.clone(), error })?),
-            Ok(()) => Ok(()),
-        }
-    }
-
-    fn read(&self) -> Result<(), SourceError> {
-        let opened = holds::open(self.path).map_err(|error| self.unreachable(&error))?;
-        if let Holds::Foreign(foreign) = opened.holds {
-            return Err(SourceError::Broken { what: self.path.display().to_string(), why: foreign.sentence() });
-        }
-        let prints = File::open(self.path).map_err(|error| self.unreachable(&error))?;
-        let mut prints = Fingerprints::new(prints);
-        let length = opened.metadata.len();
-        let mut plan = self.plan(length, &mut prints).map_err(|error| self.unreachable(&error))?;
-        if plan.from < length {
-            let bytes = Some(length - plan.from);
-            self.outlet.send_blocking(Scanned::Expected { mailbox: self.mailbox.clone(), messages: None, bytes })?;
-            self.read_from(opened.file, &mut plan, &mut prints)?;
+        let mut plan = Plan::make(self.visit)?;
+        if plan.from < plan.length {
+            let bytes = Some(plan.length - plan.from);
+            self.outlet.send_blocking(Scanned::Expected { mailbox: self.visit.mailbox.clone(), messages: None, bytes })?;
+            let reader = plan.read(plan.from).map_err(|error| unreachable(self.visit, &error))?;
+            self.send_new(reader, &mut plan)?;
+            self.expect_unchanged(&mut plan)?;
         }
         let checkpoint = Some(self.checkpoint(&plan.mark)?);
-        Ok(self.outlet.send_blocking(Scanned::MailboxDone { mailbox: self.mailbox.clone(), checkpoint })?)
+        Ok(self.outlet.send_blocking(Scanned::MailboxDone { mailbox: self.visit.mailbox.clone(), checkpoint })?)
     }
 
-    /// Compares the file with what earlier runs have seen of it.
-    fn plan(&self, length: u64, prints: &mut Fingerprints) -> io::Result<Plan> {
-        let Some(before) = self.known.checkpoint(&self.mailbox).as_ref().and_then(Mark::read) else {
-            return Ok(Plan { before: None, mark: Mark::start(0), from: 0 });
-        };
-        let is_same = before.offset <= length && prints.before(before.offset)? == before.fingerprint;
-        if !is_same {
-            tracing::info!(mailbox.name = %self.mailbox, "the file was rewritten and is read anew");
-            return Ok(Plan { before: None, mark: Mark::start(before.generation + 1), from: 0 });
-        }
-        if before.offset == length {
-            return Ok(Plan { from: length, mark: before, before: None });
-        }
-        Ok(Plan { from: before.resume_at(), mark: Mark { unsettled: None, ..before.clone() }, before: Some(before) })
-    }
-
-    fn read_from(&self, mut file: File, plan: &mut Plan, prints: &mut Fingerprints) -> Result<(), SourceError> {
-        file.seek(SeekFrom::Start(plan.from)).map_err(|error| self.unreachable(&error))?;
-        let mut is_first = plan.before.is_none();
-        for entry in MboxReader::resume(file, plan.from) {
-            let entry = entry.map_err(|error| self.unreachable(&error))?;
-            if let Some(before) = plan.before.as_ref().filter(|before| entry.span.start < before.offset) {
-                if before.covers(&entry) {
-                    plan.mark.revisit(&entry, prints).map_err(|error| self.unreachable(&error))?;
-                    continue;
+    fn send_new(&self, mut reader: MboxReader<File>, plan: &mut Plan<'_>) -> Result<(), SourceError> {
+        let mut prints = Fingerprints::default();
+        while let Some(entry) = reader.next() {
+            let entry = entry.map_err(|error| unreachable(self.visit, &error))?;
+            match plan.judge(&entry) {
+                Standing::Sent => plan.mark.revisit(&entry, || prints.of(&reader.past())),
+                Standing::New => {
+                    plan.mark.pass(&entry, prints.of(&reader.past()));
+                    self.send(entry, plan)?;
                 }
-                plan.before = None;
-                plan.mark.generation += 1;
             }
-            if is_first {
-                // Without a checkpoint that can be read, places of earlier runs must not come to mean something else.
-                while self.known.has(&self.position(plan.mark.generation, &entry)) {
-                    plan.mark.generation += 1;
-                }
-                is_first = false;
-            }
-            plan.mark.pass(&entry, prints).map_err(|error| self.unreachable(&error))?;
-            self.send(entry, &plan.mark)?;
         }
         Ok(())
     }
 
-    fn send(&self, entry: MboxEntry, mark: &Mark) -> Result<(), SourceError> {
-        let position = self.position(mark.generation, &entry);
-        let checkpoint = Some(self.checkpoint(mark)?);
+    /// Fails if the file was rewritten in place while it was read, as some mail programs do when they remove a message:
+    /// what was read may be half old, half new. The checkpoint fits what was read, so the next run reads the file anew.
+    fn expect_unchanged(&self, plan: &mut Plan<'_>) -> Result<(), SourceError> {
+        let now = plan.fingerprint(plan.mark.offset).map_err(|error| unreachable(self.visit, &error))?;
+        if now == plan.mark.fingerprint {
+            return Ok(());
+        }
+        let why = "another program rewrote it meanwhile; the next run reads it anew".into();
+        Err(SourceError::Broken { what: self.visit.path.display().to_string(), why })
+    }
+
+    fn send(&self, entry: MboxEntry, plan: &Plan<'_>) -> Result<(), SourceError> {
+        let position = plan.position(plan.mark.generation, &entry);
+        let checkpoint = Some(self.checkpoint(&plan.mark)?);
         Ok(self.outlet.send_blocking(match entry.raw {
             Ok(raw) => Scanned::Message(Found {
                 position,
                 raw,
                 internal_date: entry.internal_date,
-                sent: place::sent_by_name(&self.mailbox),
+                sent: place::sent_by_name(&self.visit.mailbox),
                 checkpoint,
                 notes: entry.notes,
             }),
@@ -119,15 +73,30 @@ impl<'a> Scan<'a> {
         })?)
     }
 
-    fn position(&self, generation: u64, entry: &MboxEntry) -> Position {
-        self.files.position(&self.mailbox, format!("{generation}/{}", entry.span.start))
-    }
-
     fn checkpoint(&self, mark: &Mark) -> Result<Checkpoint, SourceError> {
-        mark.write().map_err(|error| SourceError::Broken { what: self.mailbox.clone(), why: error.to_string() })
+        mark.write().map_err(|error| SourceError::Broken { what: self.visit.mailbox.clone(), why: error.to_string() })
     }
+}
 
-    fn unreachable(&self, error: &io::Error) -> SourceError {
-        SourceError::Unreachable { what: self.path.display().to_string(), why: error.to_string() }
+/// Counts the messages of a file. One that the checkpoint covers must stand in one of the generations since the file was
+/// last read from its beginning; these only grow along the file.
+pub(super) fn census(visit: &Visit<'_>) -> Result<Census, SourceError> {
+    let mut plan = Plan::make(visit)?;
+    let (mut generation, last) = (plan.mark.since, plan.mark.generation);
+    let mut census = Census::new(&visit.mailbox);
+    for entry in plan.read(0).map_err(|error| unreachable(visit, &error))? {
+        let entry = entry.map_err(|error| unreachable(visit, &error))?;
+        let found = match plan.judge(&entry) {
+            Standing::Sent => (generation..=last).find(|generation| visit.known.has(&plan.position(*generation, &entry))),
+            Standing::New => None,
+        };
+        match found {
+            Some(found) => {
+                generation = found;
+                census.count_known();
+            }
+            None => census.count_unknown(plan.position(plan.mark.generation, &entry)),
+        }
     }
+    Ok(census)
 }

@@ -4,15 +4,15 @@ use mailferry::finding::{Finding, State};
 use mailferry::source::imap::{ImapSettings, ImapSource, Security};
 use mailferry::source::{Sent, Source as _, SourceError};
 
-use super::{Memory, mail, scan, settings, source};
+use super::{Memory, mail, scan_counted as scan, settings, source};
 use crate::support::dovecot::{Dovecot, Marked};
 
-fn trusting(dovecot: &Dovecot, security: Security) -> ImapSettings {
+pub(super) fn trusting(dovecot: &Dovecot, security: Security) -> ImapSettings {
     let port = if security == Security::Implicit { dovecot.imaps } else { dovecot.imap };
     ImapSettings { ca_file: Some(dovecot.certificate()), ..settings(port, security) }
 }
 
-fn alice(dovecot: &Dovecot) -> ImapSource {
+pub(super) fn alice(dovecot: &Dovecot) -> ImapSource {
     source(trusting(dovecot, Security::Implicit))
 }
 
@@ -228,9 +228,11 @@ async fn relay(port: u16) -> u16 {
     let listener = tokio::net::TcpListener::bind("127.0.0.2:0").await.unwrap();
     let relay = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
-        let (mut from, _) = listener.accept().await.unwrap();
-        let mut to = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        tokio::io::copy_bidirectional(&mut from, &mut to).await
+        loop {
+            let (mut from, _) = listener.accept().await.unwrap();
+            let mut to = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            tokio::io::copy_bidirectional(&mut from, &mut to).await.ok();
+        }
     });
     relay
 }

@@ -1,7 +1,11 @@
 //! Live mailboxes: against a real Dovecot, and against servers that misbehave byte by byte.
 
+mod census;
 mod dovecot;
+mod interruptions;
+mod lifetimes;
 mod scripted;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -42,6 +46,18 @@ impl Memory {
             remembered.checkpoints.insert(mailbox.to_owned(), checkpoint.clone());
         }
     }
+}
+
+impl Memory {
+    /// The UIDVALIDITY of a mailbox by its checkpoint.
+    fn uid_validity(&self, mailbox: &str) -> u64 {
+        let checkpoint: serde_json::Value = serde_json::from_str(&self.checkpoint(mailbox).unwrap().0).unwrap();
+        checkpoint["uid_validity"].as_u64().unwrap()
+    }
+}
+
+fn position(mailbox: &str, place: &str) -> Position {
+    Position { source: SourceName::new("vendors"), mailbox: mailbox.to_owned(), place: place.to_owned() }
 }
 
 /// All that one scan sent.
@@ -93,6 +109,29 @@ async fn scan(source: &ImapSource, memory: &Memory) -> Seen {
         take(&mut seen, memory, parcel.scanned);
     }
     seen.end = Some(scanning.await.unwrap());
+    seen
+}
+
+/// Scans to the end, between two censuses: the first names what the scan sends, the second nothing.
+async fn scan_counted(source: &ImapSource, memory: &Memory) -> Seen {
+    let announced = source.census(Arc::new(memory.clone())).await;
+    let seen = scan(source, memory).await;
+    match (announced, &seen.end) {
+        (Ok(announced), Some(Ok(()))) => {
+            let unknown: u64 = announced.iter().flatten().map(|census| census.unknown).sum();
+            assert_eq!(unknown, (seen.messages.len() + seen.unreadable.len()) as u64);
+            let failed = announced.iter().filter_map(|counted| counted.as_ref().err());
+            assert!(
+                failed.map(|(mailbox, error)| (mailbox, error.to_string())).eq(seen.failed.iter().map(|(m, e)| (m, e.to_string())))
+            );
+            let left = source.census(Arc::new(memory.clone())).await.unwrap();
+            assert!(left.iter().flatten().all(|census| census.unknown == 0), "unknown after a whole scan: {left:?}");
+        }
+        (announced, end) => assert_eq!(
+            announced.map(|_| ()).map_err(|error| error.to_string()),
+            end.as_ref().unwrap().as_ref().copied().map_err(ToString::to_string)
+        ),
+    }
     seen
 }
 

@@ -120,6 +120,55 @@ async fn a_file_is_taken_with_as_many_bytes_as_announced_and_without_a_token() {
 }
 
 #[tokio::test]
+async fn only_our_own_messages_are_deleted_and_a_thread_outlives_its_root() {
+    let (slack, id, root, reply) = talk().await;
+    let answer = slack.world().answer(&id, &root, "thanks");
+    let delete = |ts: &str| call(&slack, "chat.delete", FORM, &format!("channel={id}&ts={ts}"));
+    assert_eq!(delete(&answer), "cant_delete_message");
+    assert_eq!([delete(&root), delete(&root)], ["ok", "message_not_found"]);
+    let headers = format!("authorization: Bearer {}\r\ncontent-type: {FORM}\r\n", slack.world().token);
+    let thread = || raw(&slack, "/api/conversations.replies", &headers, &format!("channel={id}&ts={root}"));
+    assert!(thread().contains(r#""subtype":"tombstone""#));
+    assert_eq!(delete(&reply), "ok");
+    let answers = slack.world().channel("ext-acme").messages.len();
+    assert_eq!(answers, 2, "the stone and the answer of somebody else");
+    assert_eq!(call(&slack, "chat.delete", FORM, &format!("channel=C404&ts={root}")), "channel_not_found");
+}
+
+#[tokio::test]
+async fn a_reply_is_found_by_its_bounds_and_its_root_comes_along() {
+    let (slack, id, root, reply) = talk().await;
+    let headers = format!("authorization: Bearer {}\r\ncontent-type: {FORM}\r\n", slack.world().token);
+    let found = |bounds: String| {
+        let answer = raw(&slack, "/api/conversations.replies", &headers, &format!("channel={id}&ts={root}{bounds}"));
+        [answer.contains(&format!(r#""ts":"{root}""#)), answer.contains(&format!(r#""ts":"{reply}""#))]
+    };
+    assert_eq!(found(String::new()), [true, true]);
+    assert_eq!(found(format!("&oldest={reply}&latest={reply}&inclusive=true")), [true, true]);
+    assert_eq!(found(format!("&oldest={reply}&latest={reply}")), [true, false], "bounds are outside unless they are included");
+}
+
+#[tokio::test]
+async fn a_deleted_file_is_shared_nowhere_and_stays_deleted() {
+    let (slack, destination, channel) = opened().await;
+    let post = file("a.txt", b"abc");
+    let handle = destination.prepare(&post).await.unwrap();
+    destination.post(&channel, None, &post, &handle).await.unwrap();
+    let on_file = |method: &str| call(&slack, method, FORM, &format!("file={handle}"));
+    assert_eq!([on_file("files.info"), on_file("files.delete")], ["ok", "ok"]);
+    assert!(slack.world().channel("ext-acme").messages.is_empty());
+    assert_eq!([on_file("files.info"), on_file("files.delete")], ["file_deleted", "file_deleted"]);
+    assert_eq!(call(&slack, "files.delete", FORM, "file=F404"), "file_not_found");
+}
+
+#[tokio::test]
+async fn an_answer_to_what_is_gone_stands_in_the_channel() {
+    let (slack, id, ..) = talk().await;
+    assert_eq!(call(&slack, "chat.postMessage", FORM, &format!("channel={id}&text=x&thread_ts=1.000001")), "ok");
+    assert_eq!(slack.world().channel("ext-acme").messages[2].thread_ts, None);
+}
+
+#[tokio::test]
 async fn metadata_are_told_to_those_who_ask_for_them() {
     let (slack, id, ..) = talk().await;
     let headers = format!("authorization: Bearer {}\r\ncontent-type: {FORM}\r\n", slack.world().token);

@@ -36,6 +36,7 @@ async fn whatever_goes_wrong_while_preparing_is_tried_again() {
         ("upload", Fault::HangUp(When::After)),
         ("upload", Fault::page(When::Before, 500)),
         ("upload", Fault::page(When::Before, 404)),
+        ("upload", Fault::error(When::Before, "internal_error")),
     ] {
         slack.world().faults.on_next(method, fault.clone());
         let outcome = destination.prepare(&file("plan.pdf", b"x")).await;
@@ -112,6 +113,30 @@ async fn a_completion_without_an_answer_is_unknown_and_looked_up_by_the_file() {
 }
 
 #[tokio::test]
+async fn a_completion_whose_outcome_is_open_is_unknown_and_not_sent_again() {
+    let (slack, destination, channel) = opened().await;
+    for (n, fault) in (1..).zip([
+        Fault::HangUp(When::Before),
+        Fault::HangUp(When::After),
+        Fault::HalfAnswer,
+        Fault::page(When::Before, 502),
+        Fault::page(When::After, 503),
+        Fault::Answer(When::After, 200, "OK".to_owned()),
+        Fault::error(When::After, "fatal_error"),
+        Fault::error(When::After, "internal_error"),
+        Fault::error(When::After, "file_update_failed"),
+        Fault::error(When::Before, "request_timeout"),
+        Fault::error(When::Before, "service_unavailable"),
+    ]) {
+        let name = format!("{fault:?}");
+        slack.world().faults.on_next(COMPLETE, fault);
+        let outcome = send(&destination, &channel, None, &file("plan.pdf", b"x")).await;
+        assert!(matches!(outcome, Err(Failure::Unknown(_))), "{name}: {outcome:?}");
+        assert_eq!(slack.world().faults.seen(COMPLETE), n, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_share_that_shows_late_is_not_taken_for_an_absence() {
     let (slack, destination, channel) = opened().await;
     slack.world().shares_show_after = 2;
@@ -128,8 +153,22 @@ async fn an_upload_is_completed_once() {
     let (slack, destination, channel) = opened().await;
     let post = file("plan.pdf", b"x");
     let handle = destination.prepare(&post).await.unwrap();
-    destination.post(&channel, None, &post, &handle).await.unwrap();
+    let receipt = destination.post(&channel, None, &post, &handle).await.unwrap();
+    assert_eq!(destination.post(&channel, None, &post, &handle).await, Ok(receipt), "what stands is done");
+    assert_eq!(slack.world().channel("ext-acme").messages.len(), 1);
+}
+
+#[tokio::test]
+async fn an_upload_that_slack_has_lost_is_made_again() {
+    let (slack, destination, channel) = opened().await;
+    let post = file("plan.pdf", b"x");
+    let handle = destination.prepare(&post).await.unwrap();
+    slack.world().files.clear();
     let outcome = destination.post(&channel, None, &post, &handle).await;
-    assert!(matches!(outcome, Err(Failure::Refused(_))), "{outcome:?}");
+    assert!(matches!(&outcome, Err(Failure::Transient(why)) if why.contains("file_not_found")), "{outcome:?}");
+    slack.world().scopes.remove("files:read");
+    let outcome = destination.post(&channel, None, &post, &handle).await;
+    assert!(matches!(outcome, Err(Failure::Refused(_))), "it may have been completed before: {outcome:?}");
+    send(&destination, &channel, None, &post).await.unwrap();
     assert_eq!(slack.world().channel("ext-acme").messages.len(), 1);
 }

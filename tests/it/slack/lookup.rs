@@ -115,6 +115,73 @@ async fn history_that_the_plan_hides_is_no_absence() {
 }
 
 #[tokio::test]
+async fn what_the_plan_hides_is_no_reason_to_doubt_what_it_shows() {
+    let (slack, destination, channel) = opened().await;
+    let (attempt, post) = (attempt(&no_handle()), text("m1", "x"));
+    let receipt = send(&destination, &channel, None, &post).await.unwrap();
+    slack.world().is_limited = true;
+    assert_eq!(destination.lookup(&channel, None, &post.key, &attempt).await, Ok(Some(receipt)));
+}
+
+#[tokio::test]
+async fn history_that_comes_one_small_page_at_a_time_is_read_to_its_end() {
+    let (slack, destination, channel) = opened().await;
+    let attempt = attempt(&no_handle());
+    for n in 0..40 {
+        send(&destination, &channel, None, &text(&format!("m{n}"), "x")).await.unwrap();
+    }
+    {
+        let mut world = slack.world();
+        world.page_max = 15;
+        world.rates.insert(HISTORY, SECOND);
+    }
+    assert_eq!(destination.lookup(&channel, None, &text("absent", "x").key, &attempt).await, Ok(None));
+    let calls = slack.world().calls_of(HISTORY).len();
+    assert!((3..=5).contains(&calls), "{calls} calls for three pages, of which each but the first may be refused once");
+}
+
+#[tokio::test]
+async fn a_method_that_is_closed_for_good_leaves_the_delivery_in_doubt() {
+    let (slack, destination, channel) = opened().await;
+    let root = send(&destination, &channel, None, &text("m0", "x")).await.unwrap();
+    let key = text("m1", "x").key;
+    for error in ["missing_scope", "method_deprecated", "deprecated_endpoint", "not_allowed_token_type", "unknown_method"] {
+        for (method, root, handle) in [
+            (HISTORY, None, no_handle()),
+            ("conversations.replies", Some(&root), no_handle()),
+            ("files.info", None, Handle::new("F1")),
+        ] {
+            slack.world().faults.on_next(method, Fault::error(When::Before, error));
+            let outcome = destination.lookup(&channel, root, &key, &attempt(&handle)).await;
+            assert!(matches!(&outcome, Err(Failure::Refused(why)) if why.contains(error)), "{method} {error}: {outcome:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_whose_answer_was_cut_or_refused_is_never_absent() {
+    let (slack, destination, channel) = opened().await;
+    let handle = destination.prepare(&file("plan.pdf", b"x")).await.unwrap();
+    for fault in [
+        Fault::HangUp(When::After),
+        Fault::HalfAnswer,
+        Fault::page(When::Before, 502),
+        Fault::Answer(When::Before, 200, r#"{"ok":true}"#.to_owned()),
+        Fault::error(When::Before, "internal_error"),
+    ] {
+        slack.world().faults.on_next("files.info", fault.clone());
+        let outcome = destination.lookup(&channel, None, &text("m1", "x").key, &attempt(&handle)).await;
+        assert!(matches!(outcome, Err(Failure::Transient(_))), "{fault:?}: {outcome:?}");
+    }
+    assert!(!slack.world().files[handle.as_str()].is_deleted);
+    for error in ["access_denied", "not_visible"] {
+        slack.world().faults.on_next("files.info", Fault::error(When::Before, error));
+        let outcome = destination.lookup(&channel, None, &text("m1", "x").key, &attempt(&handle)).await;
+        assert!(matches!(outcome, Err(Failure::Refused(_))), "{error}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_missing_scope_leaves_this_delivery_alone_in_doubt() {
     let (slack, destination, channel) = opened().await;
     slack.world().scopes.remove("channels:history");

@@ -6,6 +6,8 @@ mod fake;
 mod files;
 mod lookup;
 mod posts;
+mod standing;
+mod storm;
 mod wire;
 
 use std::time::Duration;
@@ -13,7 +15,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use mailferry::delivery::{Attempt, ChannelId, ChannelName, DeliveryKey, DestinationName, Handle, Part, Receipt};
 use mailferry::destination::post::{Content, DatedBy, Heading};
-use mailferry::destination::{ChannelSpec, Destination, Failure, Post, SlackDestination, Visibility};
+use mailferry::destination::{ChannelSpec, Destination, Failure, Post, Regard, SlackDestination, Standing, Visibility};
 use mailferry::mail::{Address, Correspondent, Digest, MessageKey};
 
 use crate::support::slack::FakeSlack;
@@ -25,6 +27,8 @@ fn person(name: &str, address: &str) -> Correspondent {
 fn heading() -> Heading {
     Heading {
         author: Some(person("Ann Lee", "ann@acme.example")),
+        via: None,
+        remarks: Vec::new(),
         to: vec![person("Bob", "bob@ourco.example")],
         cc: Vec::new(),
         subject: "The plan".to_owned(),
@@ -75,7 +79,7 @@ async fn send(
 }
 
 fn attempt(handle: &Handle) -> Attempt {
-    Attempt { at: Utc::now(), handle: handle.clone() }
+    Attempt { at: Utc::now(), handle: handle.clone(), root: None }
 }
 
 fn no_handle() -> Handle {

@@ -47,8 +47,12 @@ fn root() -> Receipt {
     Receipt { id: "1503435956.000247".to_owned() }
 }
 
+fn reply() -> Receipt {
+    Receipt { id: "1503435957.000100".to_owned() }
+}
+
 fn old_attempt(handle: &str) -> Attempt {
-    Attempt { at: DateTime::from_timestamp(1_503_435_960, 500_000_000).unwrap(), handle: Handle::new(handle) }
+    Attempt { at: DateTime::from_timestamp(1_503_435_960, 500_000_000).unwrap(), handle: Handle::new(handle), root: None }
 }
 
 #[tokio::test]
@@ -109,4 +113,28 @@ async fn a_channel_is_found() {
 #[tokio::test]
 async fn a_channel_is_created() {
     play("conversations.create.json", async |slack| slack.open(&spec("ext-acme", Visibility::Private)).await).await;
+}
+
+#[tokio::test]
+async fn a_text_is_taken_back() {
+    play("chat.delete.json", async |slack| slack.retract(&channel(), &reply(), &no_handle()).await).await;
+}
+
+#[tokio::test]
+async fn a_file_is_taken_back() {
+    play("files.delete.json", async |slack| {
+        let channel = slack.open(&spec("ext-acme", Visibility::Public)).await?;
+        slack.retract(&channel, &reply(), &Handle::new("F0S43P1CZ")).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_people_did_with_a_thread_is_read() {
+    play("conversations.replies.regard.json", async |slack| slack.regard(&channel(), None, &root()).await).await;
+}
+
+#[tokio::test]
+async fn our_posts_in_a_thread_are_read() {
+    play("conversations.replies.thread.json", async |slack| slack.thread(&channel(), &root()).await).await;
 }

@@ -56,7 +56,7 @@ impl World {
 
     /// Asks whether a post stands.
     pub(crate) async fn lookup(&self, channel: &ChannelId, key: &DeliveryKey) -> Option<Receipt> {
-        let attempt = Attempt { at: DateTime::<Utc>::UNIX_EPOCH, handle: Handle::new("") };
+        let attempt = Attempt { at: DateTime::<Utc>::UNIX_EPOCH, handle: Handle::new(""), root: None };
         self.destination.lookup(channel, None, key, &attempt).await.unwrap()
     }
 
@@ -138,6 +138,8 @@ pub(crate) fn file(id: &str, date: &str, name: &str, media_type: &str, bytes: &[
 pub(crate) fn heading(from: &str, date: &str, subject: &str) -> Heading {
     Heading {
         author: Some(somebody(from)),
+        via: None,
+        remarks: Vec::new(),
         to: vec![somebody("bob@ourco.example")],
         cc: Vec::new(),
         subject: subject.into(),

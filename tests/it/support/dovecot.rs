@@ -58,16 +58,27 @@ impl Dovecot {
         chown(directory.path().join("mail"), Some(MAIL_UID), Some(MAIL_UID)).unwrap();
         let (imap, imaps) = (free_port(), free_port());
         fs::write(directory.path().join("dovecot.conf"), configuration(directory.path(), imap, imaps) + more).unwrap();
-        let process = Command::new(DOVECOT)
-            .args(["-F", "-c"])
-            .arg(directory.path().join("dovecot.conf"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let process = run(directory.path());
         let mut dovecot = Self { directory, process, imap, imaps, delivered: 0 };
         dovecot.wait_until_it_greets();
         dovecot
+    }
+
+    /// Ends it with all its connections, and starts it again.
+    pub(crate) fn restart(&mut self) {
+        self.end();
+        self.process = run(self.directory.path());
+        self.wait_until_it_greets();
+    }
+
+    fn end(&mut self) {
+        // SIGTERM, as the master has to end its children; `Child::kill` would leave them behind.
+        let told = Command::new("kill").arg(self.process.id().to_string()).status();
+        if told.is_ok_and(|status| status.success()) {
+            self.process.wait().ok();
+        } else {
+            self.process.kill().ok();
+        }
     }
 
     pub(crate) fn certificate(&self) -> PathBuf {
@@ -83,6 +94,16 @@ impl Dovecot {
     /// Puts a message into `new` of a mailbox, which is made if need be (its name in modified UTF-7), and returns the file.
     pub(crate) fn deliver(&mut self, user: &str, mailbox: &str, raw: &[u8]) -> PathBuf {
         self.put(user, mailbox, "new", "", raw)
+    }
+
+    /// Puts one message into `new` of a mailbox so many times.
+    pub(crate) fn deliver_many(&mut self, user: &str, mailbox: &str, count: u32, raw: &[u8]) {
+        let first = self.deliver(user, mailbox, raw);
+        for number in 1..count {
+            let file = first.with_file_name(format!("1700000000.M{number:06}P1.test"));
+            fs::write(&file, raw).unwrap();
+            chown(&file, Some(MAIL_UID), Some(MAIL_UID)).unwrap();
+        }
     }
 
     /// Puts a message with Maildir flags into `cur`: `S` is `\Seen`, `F` is `\Flagged`.
@@ -101,6 +122,18 @@ impl Dovecot {
         fs::write(&file, raw).unwrap();
         own(&self.directory.path().join("mail").join(user));
         file
+    }
+
+    /// Takes from the server what it knows of a mailbox's UIDs: it gives them anew, under another UIDVALIDITY.
+    pub(crate) fn forget_uids(&self, user: &str, mailbox: &str) {
+        // UIDVALIDITY is the time in seconds: a mailbox that is made within the same second would get the same again, were
+        // it not for the file that remembers the last one given.
+        for entry in fs::read_dir(self.maildir(user, mailbox)).unwrap().map(Result::unwrap) {
+            let name = entry.file_name().into_string().unwrap();
+            if name == "dovecot-uidlist" || name.starts_with("dovecot.index") {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
     }
 
     /// Runs `doveadm`.
@@ -148,14 +181,13 @@ impl Dovecot {
 
 impl Drop for Dovecot {
     fn drop(&mut self) {
-        // SIGTERM, as the master has to end its children; `Child::kill` would leave them behind.
-        let told = Command::new("kill").arg(self.process.id().to_string()).status();
-        if told.is_ok_and(|status| status.success()) {
-            self.process.wait().ok();
-        } else {
-            self.process.kill().ok();
-        }
+        self.end();
     }
+}
+
+fn run(directory: &Path) -> Child {
+    let configuration = directory.join("dovecot.conf");
+    Command::new(DOVECOT).args(["-F", "-c"]).arg(configuration).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// These tests never pass by not running.

@@ -1,11 +1,14 @@
 //! The worlds that the tests run in.
 pub(crate) mod archives;
 pub(crate) mod chromium;
+pub(crate) mod ferry;
 pub(crate) mod project;
 
 pub(crate) mod shelf;
 
 pub(crate) mod dovecot;
+pub(crate) mod imap_server;
 pub(crate) mod scripted;
 
 pub(crate) mod slack;
+pub(crate) mod steps;

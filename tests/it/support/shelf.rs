@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use mailferry::position::{Checkpoint, Position, SourceName};
-use mailferry::source::{Found, Known, Scanned, Source, SourceError, outlet};
+use mailferry::source::{Counted, Found, Known, MAX_NAMED, Scanned, Source, SourceError, outlet};
 
 /// What is known of a source: positions and checkpoints, moved forward by what a run sends.
 #[derive(Default)]
@@ -32,6 +32,14 @@ impl Memory {
             Some(text) => checkpoints.insert(mailbox.into(), Checkpoint(text.into())),
             None => checkpoints.remove(mailbox),
         };
+    }
+
+    /// Loses the one position whose place ends so, and returns it.
+    pub(crate) fn forget(&self, end: &str) -> Position {
+        let mut positions = self.positions.lock().unwrap();
+        let lost = positions.iter().find(|position| position.place.ends_with(end)).unwrap().clone();
+        positions.remove(&lost);
+        lost
     }
 
     fn admit(&self, scanned: &Scanned) {
@@ -87,13 +95,46 @@ impl Shelf {
         self.directory.path()
     }
 
-    /// Runs a source to its end and remembers what it sends.
+    /// Runs a source to its end and remembers what it sends. Its census must name before what it sends then, and nothing
+    /// afterwards.
     pub(crate) fn run(&self, source: &dyn Source) -> Run {
-        self.run_until(source, usize::MAX)
+        let announced = self.census(source);
+        let run = self.run_until(source, usize::MAX);
+        match announced {
+            Ok(counted) => {
+                let unknown = counted.iter().flatten().flat_map(|census| &census.examples);
+                let unknown: Vec<String> = unknown.map(ToString::to_string).collect();
+                let sent: Vec<String> = run.positions().map(ToString::to_string).collect();
+                let is_short = counted.iter().flatten().all(|census| census.unknown <= MAX_NAMED as u64);
+                assert!(!is_short || unknown == sent, "counted as unknown: {unknown:?}, sent: {sent:?}");
+                assert_eq!(counted.iter().flatten().map(|census| census.unknown).sum::<u64>(), sent.len() as u64);
+                let failed: Vec<String> = counted
+                    .iter()
+                    .filter_map(|one| one.as_ref().err())
+                    .map(|(mailbox, error)| format!("{mailbox}: {error}"))
+                    .collect();
+                assert_eq!(failed, run.failures());
+                let left = self.census(source).unwrap();
+                assert!(left.iter().flatten().all(|census| census.unknown == 0), "unknown after a whole run: {left:?}");
+            }
+            Err(error) => assert_eq!(run.result.as_ref().map_err(ToString::to_string), Err(error.to_string())),
+        }
+        run
+    }
+
+    /// Counts what a source holds, against what is remembered.
+    pub(crate) fn census(&self, source: &dyn Source) -> Result<Vec<Counted>, SourceError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(source.census(self.memory.clone()))
     }
 
     /// Runs a source until it has sent so many things, then stops it.
     pub(crate) fn run_until(&self, source: &dyn Source, items: usize) -> Run {
+        self.run_and(source, items, |_| {})
+    }
+
+    /// The same, and does something whenever something was sent, given how much it is by now.
+    pub(crate) fn run_and(&self, source: &dyn Source, items: usize, mut act: impl FnMut(usize)) -> Run {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let (outlets, mut inlet) = outlet();
@@ -105,6 +146,7 @@ impl Shelf {
                     let Some(parcel) = inlet.recv().await else { break };
                     self.memory.admit(&parcel.scanned);
                     sent.push(parcel.scanned);
+                    act(sent.len());
                 }
                 inlet.close();
                 while inlet.recv().await.is_some() {}
@@ -133,6 +175,14 @@ impl Run {
     /// The messages.
     pub(crate) fn messages(&self) -> impl Iterator<Item = &Found> {
         self.sent.iter().filter_map(|scanned| if let Scanned::Message(found) = scanned { Some(found) } else { None })
+    }
+
+    /// The positions of all that was found.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = &Position> {
+        self.sent.iter().filter_map(|scanned| match scanned {
+            Scanned::Message(Found { position, .. }) | Scanned::Unreadable { position, .. } => Some(position),
+            Scanned::Expected { .. } | Scanned::MailboxDone { .. } | Scanned::MailboxFailed { .. } => None,
+        })
     }
 
     /// The places of all that was found, as `mailbox at place`, unreadable ones with their reason.

@@ -44,7 +44,7 @@ impl ChannelRow {
             directory: channel.directory().to_owned(),
             name: about.map_or(channel.directory(), |about| about.name.as_str()).to_owned(),
             purpose: about.map(|about| about.purpose.clone()).unwrap_or_default(),
-            posts: catalogue.records().len(),
+            posts: catalogue.standing(),
             threads: catalogue.threads().len(),
             files: catalogue.uploads().len(),
             chunks: super::chunks(catalogue).len(),
@@ -79,7 +79,7 @@ pub(super) struct ChannelIndex<'a> {
     files: Vec<FileRow<'a>>,
 }
 
-/// A thread: its first post, the author and subject of that, the number of messages that answer it, the last post, and the chunks that
+/// A thread: its first post, the author and subject of that (or of the first that stands, without its subject), the number of messages that answer it, the last post, and the chunks that
 /// hold it.
 #[derive(Debug, Serialize)]
 struct ThreadRow<'a>(Stamp, &'a str, &'a str, usize, Stamp, BTreeSet<usize>);
@@ -102,11 +102,13 @@ impl<'a> ChannelIndex<'a> {
 
 impl<'a> ThreadRow<'a> {
     fn of(ts: Stamp, thread: &'a Thread, catalogue: &'a Catalogue, starts: &[usize]) -> Option<Self> {
-        let root: &Record = catalogue.at(ts)?;
-        let numbers = std::iter::once(&ts).chain(&thread.replies).filter_map(|ts| catalogue.nth(*ts));
+        let stands = |ts: &Stamp| catalogue.at(*ts).filter(|record| record.stands());
+        let first: &Record = std::iter::once(&ts).chain(&thread.replies).find_map(stands)?;
+        let numbers = std::iter::once(&ts).chain(&thread.replies).filter(|ts| stands(ts).is_some());
+        let numbers = numbers.filter_map(|ts| catalogue.nth(*ts));
         let chunks = numbers.map(|nth| starts.partition_point(|start| *start <= nth).saturating_sub(1)).collect();
         let latest = thread.replies.last().copied().unwrap_or(ts);
-        Some(Self(ts, &root.author, &thread.subject, thread.answers, latest, chunks))
+        Some(Self(ts, &first.author, &thread.subject, thread.answers, latest, chunks))
     }
 }
 
@@ -122,6 +124,10 @@ pub(super) struct PostRow {
     inferred: u8,
     #[serde(skip_serializing_if = "String::is_empty")]
     subject: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remarks: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     to: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -148,9 +154,11 @@ impl From<Entry> for PostRow {
             user: user_id(entry.author.as_ref()),
             date: entry.date.to_rfc3339(),
             inferred: u8::from(entry.dated == Dated::Inferred),
+            via: entry.via.filter(|_| is_first).map(|list| list.address.to_string()),
             to: ids(&entry.to),
             cc: ids(&entry.cc),
             subject: if is_first { entry.subject } else { String::new() },
+            remarks: if is_first { entry.remarks } else { Vec::new() },
             content: match entry.content {
                 Content::Text { text, number, of } => Said::Text { text, number, of },
                 Content::File(upload) => Said::File { file: File::from(&upload) },

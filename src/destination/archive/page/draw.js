@@ -127,6 +127,13 @@ function recipients(post) {
   return make("details", { class: "to" }, summary, list("To", to), list("Cc", cc));
 }
 
+// What a reader must know about the people: the list that stands between, look-alikes, names that hold other addresses.
+function beware(post) {
+  const via = post.via ? make("div", { class: "dim" }, "via ", bdi(post.via)) : null;
+  const remarks = (post.remarks ?? []).map((remark) => make("div", { class: "beware", role: "note" }, "Beware: ", bdi(remark)));
+  return via || remarks.length ? make("div", {}, via, remarks) : null;
+}
+
 // Appends to a list as one comes near its end: ten thousand items cost no more than what is seen.
 function grow(list, items, draw, batch = 30) {
   let next = 0;

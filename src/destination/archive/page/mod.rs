@@ -2,7 +2,7 @@
 //!
 //! Pages that come from a disk may not fetch, so the data are scripts that hand themselves to the page: a small index at
 //! once, the threads of a channel when it is opened, the texts in chunks as they are scrolled to or searched. Chunks
-//! follow the order of the journal: one that is full never changes again.
+//! follow the order of the journal: one that is full never changes again, but for posts that are taken back.
 
 mod data;
 
@@ -71,10 +71,11 @@ pub(super) fn write_channel(export: &Export<'_>, channel: &Channel, published: u
     for (number, start) in starts.iter().enumerate() {
         let end = starts.get(number + 1).copied().unwrap_or(channel.catalogue().records().len());
         let records = channel.catalogue().records().get(*start..end).unwrap_or_default();
-        if records.last().is_some_and(|last| last.span.end() > published) {
+        let is_longer = records.last().is_some_and(|last| last.span.end() > published);
+        if is_longer || records.iter().any(|record| record.was_retracted_since(published)) {
             let mut texts = channel.texts()?;
             let mut posts = Vec::with_capacity(records.len());
-            for record in records {
+            for record in records.iter().filter(|record| record.stands()) {
                 if let Line::Post(entry) = texts.read(record.span)? {
                     posts.push(PostRow::from(*entry));
                 }

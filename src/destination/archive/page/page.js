@@ -107,14 +107,16 @@
   function threadCard(directory, row, under) {
     const [ts, user, subject, replies, latest] = row;
     const author = MAILFERRY.person(user);
+    const title = make("span", { class: "subject", dir: "auto" }, subject || "(no subject)");
     const preview = make("span", { class: "preview", dir: "auto" });
     const when = make("span", { class: "when" }, day(dateOf(ts)));
     const card = make("a", { class: "card", href: threadAddress(directory, ts), "data-thread": `${directory} ${ts}` }, avatar(author),
       make("span", { class: "who" }, bdi(author.name)), when,
-      make("span", { class: "subject", dir: "auto" }, subject || "(no subject)"), preview,
+      title, preview,
       replies ? make("span", { class: "meta" }, `${plural(replies, "reply", "replies")}`, make("span", { class: "dim" }, ` · last ${day(dateOf(latest))}`)) : null);
     MAILFERRY.root(directory, row).then((post) => {
       if (!post) return;
+      if (!subject && post.subject) title.textContent = post.subject;
       when.replaceChildren(time(post, longDay(dateOf(under)) === longDay(dateOf(ts)) ? "clock" : "day"));
       const text = (post.text ?? post.file?.name ?? "").slice(0, 600).replace(/^>.*$/gm, "").replace(/\s+/g, " ").trim();
       preview.textContent = text.slice(0, 200);
@@ -138,7 +140,7 @@
     growingThread?.stop();
     if (!thread) return pane.replaceChildren(empty("No such thread", "It is not in this archive, or not published yet."));
     const messages = gather(thread.posts);
-    const subject = thread.row[2] || "(no subject)";
+    const subject = thread.row[2] || thread.posts[0]?.subject || "(no subject)";
     const writers = [...new Set(thread.posts.map((post) => post.user))].map(MAILFERRY.person);
     const list = make("div", { class: "posts" });
     pane.replaceChildren(make("header", { class: "head" }, back(listAddress(), "Back to the list"),
@@ -170,7 +172,7 @@
         author.address && author.address !== author.name ? make("span", { class: "dim address" }, author.address) : null,
         author.own ? make("span", { class: "side" }, archive.organisation || "us") : null,
         make("a", { class: "when", href: threadAddress(...opened.split(" "), first.ts) }, time(first))),
-      recipients(first));
+      recipients(first), beware(first));
     if (first.subject && bare(first.subject) !== bare(subject)) article.append(make("p", { class: "resubject", dir: "auto" }, first.subject));
     const texts = posts.filter((post) => post.text !== undefined).map((post) => post.text);
     if (texts.some((text) => text.trim())) texts.forEach((text) => article.append(prose(text)));

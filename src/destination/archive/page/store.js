@@ -80,13 +80,13 @@ const MAILFERRY = (() => {
       return { row, posts: posts.sort((one, other) => order(one.ts, other.ts)) };
     },
 
-    // The first post of a thread.
+    // The first post of a thread that stands.
     async root(directory, row) {
       for (const number of row[5]) {
         const found = (await this.posts(directory, number)).find((post) => post.ts === row[0]);
         if (found) return found;
       }
-      return null;
+      return (await this.thread(directory, row[0]))?.posts[0] ?? null;
     },
   };
 })();

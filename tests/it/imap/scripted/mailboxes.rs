@@ -22,7 +22,7 @@ async fn a_plain_mailbox_is_read_with_these_commands_and_no_others() {
     seen.expect_clean();
     assert_eq!(seen.uids("INBOX"), [1, 2, 3]);
     assert_eq!(seen.messages[0].position.place, "7/0000000001");
-    assert_eq!(seen.messages[2].checkpoint, Some(Checkpoint("{\"uid_validity\":7,\"uid\":3}".into())));
+    assert_eq!(seen.messages[2].checkpoint, Some(Checkpoint("{\"uid_validity\":7,\"uid\":3,\"internal_date\":1614585900}".into())));
     assert_eq!(seen.messages[0].internal_date.unwrap().to_rfc3339(), "2021-03-01T08:05:00+00:00");
 }
 

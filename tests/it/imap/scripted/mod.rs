@@ -13,7 +13,7 @@ use crate::support::scripted::{Dialogue, Scripted};
 pub(super) const SIZES: &str = "(UID INTERNALDATE RFC822.SIZE)";
 pub(super) const BODIES: &str = "(UID BODY.PEEK[])";
 
-pub(super) fn logged_in() -> Dialogue {
+pub(in crate::imap) fn logged_in() -> Dialogue {
     let capabilities = "* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\r\n{tag} OK that is all\r\n";
     Dialogue::new()
         .server("* OK ready\r\n")
@@ -22,20 +22,20 @@ pub(super) fn logged_in() -> Dialogue {
         .exchange("CAPABILITY", capabilities)
 }
 
-pub(super) fn listed() -> Dialogue {
+pub(in crate::imap) fn listed() -> Dialogue {
     logged_in().exchange("LIST \"\" \"*\"", "* LIST (\\HasNoChildren) \"/\" INBOX\r\n{tag} OK listed\r\n")
 }
 
-pub(super) fn examined(messages: u32) -> Dialogue {
+pub(in crate::imap) fn examined(messages: u32) -> Dialogue {
     let codes = format!("* OK [UIDVALIDITY 7] valid\r\n* OK [UIDNEXT {}] next\r\n", messages + 1);
     Dialogue::new().exchange("EXAMINE \"INBOX\"", format!("* {messages} EXISTS\r\n{codes}{{tag}} OK [READ-ONLY] opened\r\n"))
 }
 
-pub(super) fn searched(window: &str, uids: &str) -> Dialogue {
+pub(in crate::imap) fn searched(window: &str, uids: &str) -> Dialogue {
     Dialogue::new().exchange(&format!("UID SEARCH UID {window}"), format!("* SEARCH{uids}\r\n{{tag}} OK searched\r\n"))
 }
 
-pub(super) fn sized(range: &str, uids: &[u32]) -> Dialogue {
+pub(in crate::imap) fn sized(range: &str, uids: &[u32]) -> Dialogue {
     let mut answer = String::new();
     for uid in uids {
         let size = mail(*uid).len();
@@ -45,21 +45,21 @@ pub(super) fn sized(range: &str, uids: &[u32]) -> Dialogue {
 }
 
 /// A FETCH with the whole of message `uid`.
-pub(super) fn body(uid: u32) -> String {
+pub(in crate::imap) fn body(uid: u32) -> String {
     let raw = String::from_utf8(mail(uid)).unwrap();
     format!("* {uid} FETCH (UID {uid} BODY[] {{{}}}\r\n{raw})\r\n", raw.len())
 }
 
-pub(super) fn bodies(set: &str, uids: &[u32]) -> Dialogue {
+pub(in crate::imap) fn bodies(set: &str, uids: &[u32]) -> Dialogue {
     let answer: String = uids.iter().map(|uid| body(*uid)).collect();
     Dialogue::new().exchange(&format!("UID FETCH {set} {BODIES}"), answer + "{tag} OK fetched\r\n")
 }
 
-pub(super) fn logged_out() -> Dialogue {
+pub(in crate::imap) fn logged_out() -> Dialogue {
     Dialogue::new().exchange("LOGOUT", "* BYE bye\r\n{tag} OK gone\r\n")
 }
 
-pub(super) fn plain(server: &Scripted) -> ImapSource {
+pub(in crate::imap) fn plain(server: &Scripted) -> ImapSource {
     source(settings(server.port, Security::None))
 }
 
@@ -75,7 +75,7 @@ pub(super) async fn play_from(memory: &Memory, dialogues: Vec<Dialogue>) -> Seen
     seen
 }
 
-pub(super) fn remembering(uid: u32) -> Memory {
+pub(in crate::imap) fn remembering(uid: u32) -> Memory {
     let memory = Memory::default();
     memory.keep("INBOX", None, Some(&Checkpoint(format!("{{\"uid_validity\":7,\"uid\":{uid}}}"))));
     memory

@@ -1,14 +1,17 @@
 //! One call of the API: who may make it, with which arguments, and what the answer looks like.
 
+use std::time::Duration;
+
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::world::World;
 use super::{chat, conversations, files};
 
 /// The methods that read a JSON body.
-const READS_JSON: [&str; 7] = [
+const READS_JSON: [&str; 8] = [
     "auth.test",
     "chat.delete",
     "chat.postMessage",
@@ -16,7 +19,12 @@ const READS_JSON: [&str; 7] = [
     "conversations.join",
     "conversations.setPurpose",
     "files.completeUploadExternal",
+    "files.delete",
 ];
+
+/// Our bot: as a user, and as a bot.
+pub(super) const BOT_USER: &str = "U0FERRY";
+pub(super) const BOT: &str = "B0FERRY";
 
 /// Why a call is refused: the error, and the scope that is missing.
 #[derive(Debug)]
@@ -104,6 +112,9 @@ impl Request {
             Some(token) if token != world.token => return refused(&"invalid_auth".into(), world),
             Some(_) => {}
         }
+        if let Err(wait) = in_time(world, &self.method) {
+            return too_early(wait);
+        }
         match self.dispatch(world) {
             Ok(mut value) => {
                 value["ok"] = json!(true);
@@ -118,7 +129,13 @@ impl Request {
 
     fn dispatch(&self, world: &mut World) -> Outcome {
         match self.method.as_str() {
-            "auth.test" => Ok(json!({"team": "Our Co", "user": "mailferry", "url": "https://ourco.slack.example/"})),
+            "auth.test" => Ok(json!({
+                "team": "Our Co",
+                "user": "mailferry",
+                "user_id": BOT_USER,
+                "bot_id": BOT,
+                "url": "https://ourco.slack.example/",
+            })),
             "chat.postMessage" => chat::post_message(world, self),
             "chat.delete" => chat::delete(world, self),
             "conversations.list" => conversations::list(world, self),
@@ -129,6 +146,7 @@ impl Request {
             "conversations.replies" => conversations::replies(world, self),
             "files.getUploadURLExternal" => files::get_upload_url(world, self),
             "files.completeUploadExternal" => files::complete(world, self),
+            "files.delete" => files::delete(world, self),
             "files.info" => files::info(world, self),
             _ => Err("unknown_method".into()),
         }
@@ -160,6 +178,25 @@ fn refused(refusal: &Refusal, world: &World) -> Response {
         }
         _ => super::json(200, &value),
     }
+}
+
+/// Counts a call of a method that may only be called so often; how long it is too early.
+fn in_time(world: &mut World, method: &str) -> Result<(), Duration> {
+    let Some(gap) = world.rates.get(method) else { return Ok(()) };
+    let now = Instant::now();
+    match world.last_call.get(method).map(|last| *last + *gap) {
+        Some(next) if now < next => Err(next - now),
+        _ => {
+            world.last_call.insert(method.to_owned(), now);
+            Ok(())
+        }
+    }
+}
+
+fn too_early(wait: Duration) -> Response {
+    let mut response = super::json(429, &json!({"ok": false, "error": "ratelimited"}));
+    response.headers_mut().insert("retry-after", wait.as_secs_f64().ceil().to_string().parse().unwrap());
+    response
 }
 
 fn form(body: &str) -> Vec<(String, String)> {

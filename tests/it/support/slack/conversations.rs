@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Outcome, Refusal, Request, needs};
+use super::answer::{BOT, BOT_USER, Outcome, Refusal, Request, needs};
 use super::world::{Channel, Message, World, micros};
 
 pub(super) fn list(world: &mut World, request: &Request) -> Outcome {
@@ -117,7 +117,27 @@ fn messages(world: &World, request: &Request, messages: Vec<&Message>) -> Outcom
 
 /// A message; the payload of its metadata only where all metadata are asked for.
 fn said(message: &Message, request: &Request) -> Value {
-    let mut value = json!({"type": "message", "ts": message.ts, "text": message.text, "blocks": message.blocks});
+    let mut value = json!({"type": "message", "ts": message.ts, "text": message.text});
+    match &message.user {
+        _ if message.is_tombstone => {
+            value["subtype"] = json!("tombstone");
+            value["hidden"] = json!(true);
+            value["user"] = json!("USLACKBOT");
+        }
+        Some(user) => value["user"] = json!(user),
+        None => {
+            value["blocks"] = message.blocks.clone();
+            value["user"] = json!(BOT_USER);
+            value["bot_id"] = json!(BOT);
+        }
+    }
+    if !message.file_ids.is_empty() {
+        value["files"] = message.file_ids.iter().map(|id| json!({"id": id})).collect();
+    }
+    if !message.reactions.is_empty() {
+        let reactions = message.reactions.iter();
+        value["reactions"] = reactions.map(|(name, users)| json!({"name": name, "users": users, "count": users.len()})).collect();
+    }
     if !message.metadata.is_null() {
         value["metadata"] = match request.flag("include_all_metadata") {
             true => message.metadata.clone(),

@@ -18,10 +18,12 @@ pub(crate) enum When {
 }
 
 /// What goes wrong with one call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The connection is closed without an answer.
     HangUp(When),
+    /// The connection is closed without an answer, and the call takes effect so much later.
+    EffectLater(Duration),
     /// The answer breaks off in its midst; the call takes effect.
     HalfAnswer,
     /// Something else is answered.
@@ -50,6 +52,7 @@ pub(crate) struct Faults {
     plan: BTreeMap<(String, u32), Fault>,
     always: BTreeMap<String, Fault>,
     seen: BTreeMap<String, u32>,
+    storm: Option<Storm>,
 }
 
 impl Faults {
@@ -74,20 +77,40 @@ impl Faults {
         self.seen.get(method).copied().unwrap_or(0)
     }
 
-    pub(super) fn next(&mut self, method: &str) -> Option<Fault> {
+    /// What the next call of the method meets.
+    pub(crate) fn draw(&mut self, method: &str) -> Option<Fault> {
         let number = self.seen.entry(method.to_owned()).or_default();
         *number += 1;
-        self.plan.remove(&(method.to_owned(), *number)).or_else(|| self.always.get(method).cloned())
+        let planned = self.plan.remove(&(method.to_owned(), *number)).or_else(|| self.always.get(method).cloned());
+        planned.or_else(|| self.storm.as_mut()?.next())
+    }
+
+    /// From now on each call of any method that has no plan of its own meets, with the probability `share`, a fault of any
+    /// kind. The same seed gives the same faults to the same number of calls, in the order in which they come.
+    pub(crate) fn storm(&mut self, seed: u64, share: f64) {
+        self.storm = Some(Storm { state: seed, share });
+    }
+
+    /// Ends the storm.
+    pub(crate) fn calm(&mut self) {
+        self.storm = None;
     }
 }
 
 /// Lets a call take place, or go wrong.
-pub(super) async fn play(fault: Option<Fault>, act: impl FnOnce() -> Response) -> Response {
+pub(super) async fn play(fault: Option<Fault>, act: impl FnOnce() -> Response + Send + 'static) -> Response {
     let Some(fault) = fault else { return act() };
     match fault {
         Fault::HangUp(When::Before) => hang_up(),
         Fault::HangUp(When::After) => {
             drop(act());
+            hang_up()
+        }
+        Fault::EffectLater(pause) => {
+            tokio::spawn(async move {
+                tokio::time::sleep(pause).await;
+                drop(act());
+            });
             hang_up()
         }
         Fault::HalfAnswer => {
@@ -119,4 +142,45 @@ pub(super) async fn play(fault: Option<Fault>, act: impl FnOnce() -> Response) -
 /// Ends the task of the connection, which closes it; unlike a panic, without a word on standard error.
 fn hang_up() -> Response {
     resume_unwind(Box::new("the fake hangs up"))
+}
+
+/// A generator of faults.
+#[derive(Debug)]
+struct Storm {
+    state: u64,
+    share: f64,
+}
+
+impl Storm {
+    /// What the next call meets.
+    fn next(&mut self) -> Option<Fault> {
+        const UNIT: f64 = 1.0 / (1_u64 << 53) as f64;
+        let meets = ((self.draw() >> 11) as f64) * UNIT < self.share;
+        meets.then(|| self.fault())
+    }
+
+    fn fault(&mut self) -> Fault {
+        let when = if self.draw().is_multiple_of(2) { When::Before } else { When::After };
+        match self.draw() % 7 {
+            0 => Fault::HangUp(when),
+            1 => Fault::page(when, [500, 502, 503][self.below(3)]),
+            2 => Fault::HalfAnswer,
+            3 => Fault::RateLimited(Some(["0", "1"][self.below(2)])),
+            4 => Fault::error(when, ["fatal_error", "internal_error"][self.below(2)]),
+            5 => Fault::Late(Duration::from_millis(self.below(301) as u64)),
+            _ => Fault::EffectLater(Duration::from_millis(self.below(500) as u64)),
+        }
+    }
+
+    fn below(&mut self, bound: u64) -> usize {
+        usize::try_from(self.draw() % bound).unwrap()
+    }
+
+    /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+    fn draw(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
 }

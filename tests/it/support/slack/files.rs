@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::answer::{Outcome, Request, needs};
-use super::chat::{is_root, may_post};
+use super::chat::{self, is_root, may_post};
 use super::world::{File, Message, World};
 
 pub(super) fn get_upload_url(world: &mut World, request: &Request) -> Outcome {
@@ -48,11 +48,11 @@ pub(super) fn complete(world: &mut World, request: &Request) -> Outcome {
     if thread_ts.as_ref().is_some_and(|root| !is_root(world, &channel, root)) {
         return Err("invalid_thread_ts".into());
     }
-    let ready = |file: &&mut File| file.bytes.is_some() && file.share.is_none();
+    let ready = |file: &&mut File| file.bytes.is_some() && file.share.is_none() && !file.is_deleted;
     let ts = world.new_ts();
     let file = world.files.get_mut(&id).filter(ready).ok_or("file_not_found")?;
     file.share = Some((channel.clone(), ts.clone()));
-    let message = Message { ts, thread_ts, files: vec![title], ..Message::default() };
+    let message = Message { ts, thread_ts, files: vec![title], file_ids: vec![id.clone()], ..Message::default() };
     world.channels.get_mut(&channel).unwrap().messages.push(message);
     Ok(json!({"files": [shown(world, &id)]}))
 }
@@ -62,8 +62,25 @@ pub(super) fn info(world: &mut World, request: &Request) -> Outcome {
     needs(world, "files:read")?;
     let id = request.required("file")?;
     let file = world.files.get_mut(id).filter(|file| file.bytes.is_some()).ok_or("file_not_found")?;
+    if file.is_deleted {
+        return Err("file_deleted".into());
+    }
     file.asked += 1;
     Ok(json!({"file": shown(world, id)}))
+}
+
+/// Takes a file away, and the message that shares it.
+pub(super) fn delete(world: &mut World, request: &Request) -> Outcome {
+    request.only(&["file"])?;
+    needs(world, "files:write")?;
+    let file = world.files.get_mut(request.required("file")?).ok_or("file_not_found")?;
+    if std::mem::replace(&mut file.is_deleted, true) {
+        return Err("file_deleted".into());
+    }
+    if let Some((channel, ts)) = file.share.take() {
+        chat::remove(world, &channel, &ts);
+    }
+    Ok(json!({}))
 }
 
 /// A file, and where it is shared once that shows.

@@ -101,9 +101,9 @@ async fn serve(State(world): State<Arc<Mutex<World>>>, request: axum::extract::R
     let (method, fault) = {
         let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
         let method = if path.starts_with("/upload/") { "upload" } else { path.trim_start_matches("/api/") };
-        (method.to_owned(), world.faults.next(method))
+        (method.to_owned(), world.faults.draw(method))
     };
-    let act = || {
+    let act = move || {
         let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
         react(&mut world, &method, &path, &parts, &body)
     };

@@ -23,6 +23,8 @@ pub(crate) struct World {
     pub(crate) calls: Vec<Call>,
     /// What goes wrong.
     pub(crate) faults: Faults,
+    /// How often each of these methods may be called: earlier calls are refused with 429.
+    pub(crate) rates: BTreeMap<&'static str, Duration>,
     /// The longest page of a listing or of history, whatever is asked for.
     pub(crate) page_max: usize,
     /// The longest text that is not cut; Slack's own figure is 40,000.
@@ -35,6 +37,7 @@ pub(crate) struct World {
     pub(crate) is_limited: bool,
     pub(super) upload_base: String,
     pub(super) last_post: BTreeMap<String, Instant>,
+    pub(super) last_call: BTreeMap<String, Instant>,
     last_ts: i64,
     last_id: u32,
 }
@@ -73,6 +76,14 @@ pub(crate) struct Message {
     pub(crate) metadata: Value,
     /// The titles of the files that it shares.
     pub(crate) files: Vec<String>,
+    /// The ids of these files.
+    pub(crate) file_ids: Vec<String>,
+    /// The person who wrote it; `None`: our bot.
+    pub(crate) user: Option<String>,
+    /// Who reacted, by the name of the reaction.
+    pub(crate) reactions: BTreeMap<String, BTreeSet<String>>,
+    /// Whether it was deleted while its thread goes on: nothing but a stone stands in its place.
+    pub(crate) is_tombstone: bool,
 }
 
 impl Message {
@@ -93,6 +104,8 @@ pub(crate) struct File {
     pub(crate) bytes: Option<Vec<u8>>,
     /// Where it is shared: channel and `ts`.
     pub(crate) share: Option<(String, String)>,
+    /// Whether it was deleted.
+    pub(crate) is_deleted: bool,
     /// How often it was asked about since.
     pub(super) asked: u32,
 }
@@ -124,6 +137,7 @@ impl World {
             files: BTreeMap::new(),
             calls: Vec::new(),
             faults: Faults::default(),
+            rates: BTreeMap::new(),
             page_max: usize::MAX,
             text_max_chars: 40_000,
             shares_show_after: 0,
@@ -131,6 +145,7 @@ impl World {
             is_limited: false,
             upload_base,
             last_post: BTreeMap::new(),
+            last_call: BTreeMap::new(),
             last_ts: 0,
             last_id: 0,
         }
@@ -146,6 +161,28 @@ impl World {
     /// The channel with this name.
     pub(crate) fn channel(&self, name: &str) -> &Channel {
         self.channels.values().find(|channel| channel.name == name).unwrap_or_else(|| panic!("there is no channel {name}"))
+    }
+
+    /// Somebody answers in a thread; the `ts` of the answer.
+    pub(crate) fn answer(&mut self, channel: &str, root: &str, text: &str) -> String {
+        let ts = self.new_ts();
+        let user = Some("U0ANN".to_owned());
+        let message =
+            Message { ts: ts.clone(), thread_ts: Some(root.to_owned()), text: text.to_owned(), user, ..Message::default() };
+        self.channels.get_mut(channel).unwrap().messages.push(message);
+        ts
+    }
+
+    /// Somebody reacts to a message.
+    pub(crate) fn react(&mut self, channel: &str, ts: &str, name: &str) {
+        let messages = &mut self.channels.get_mut(channel).unwrap().messages;
+        let message = messages.iter_mut().find(|message| message.ts == ts).unwrap();
+        message.reactions.entry(name.to_owned()).or_default().insert("U0ANN".to_owned());
+    }
+
+    /// The keys of all posts that stand in a channel, in order; those of files are empty.
+    pub(crate) fn keys(&self, name: &str) -> Vec<String> {
+        self.channel(name).messages.iter().filter(|message| !message.is_tombstone).map(|message| message.key().to_owned()).collect()
     }
 
     /// The calls of a method.

@@ -1,6 +1,7 @@
 //! The one HTTP client of the destinations: a request goes out once, and what comes back says whether it may have taken
 //! effect. Nothing is sent again in here, and no redirect is followed: both are decisions of those who know what the
-//! request does.
+//! request does. (Where a server closes an idle connection, the library takes another for a request of which it has not
+//! begun to send anything; what it has begun it hands back as lost.)
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -217,7 +218,8 @@ async fn send(request: RequestBuilder) -> Result<Reply, Lost> {
     let mut response = request.send().await.map_err(lost)?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(lost)? {
+    // Whatever breaks now, the request has arrived.
+    while let Some(chunk) = response.chunk().await.map_err(|error| Lost::NoAnswer(told(error)))? {
         if body.len() + chunk.len() > ANSWER_MAX_BYTES {
             return Err(Lost::NoAnswer(format!("the answer is longer than {ANSWER_MAX_BYTES} bytes")));
         }
@@ -226,9 +228,17 @@ async fn send(request: RequestBuilder) -> Result<Reply, Lost> {
     Ok(Reply { status, headers, body })
 }
 
-/// Sorts what the client says. The address is left out, since that of an upload is a secret.
+/// Sorts what the client says of a request without an answer. `is_connect` is said only of errors before there is a
+/// connection (name, TCP, proxy, TLS, and their common time limit), never of one on which sending has begun; `is_builder`
+/// of requests that could not be put together. All else may have arrived.
 fn lost(error: reqwest::Error) -> Lost {
     let never_left = error.is_connect() || error.is_builder();
+    let text = told(error);
+    if never_left { Lost::NotSent(text) } else { Lost::NoAnswer(text) }
+}
+
+/// An error with its causes. The address is left out, since that of an upload is a secret.
+fn told(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -236,7 +246,7 @@ fn lost(error: reqwest::Error) -> Lost {
         text = format!("{text}: {next}");
         cause = next.source();
     }
-    if never_left { Lost::NotSent(text) } else { Lost::NoAnswer(text) }
+    text
 }
 
 /// `Retry-After` in both of its grammars (RFC 9110 10.2.3): seconds, or a date, which is measured by the server's own
@@ -255,103 +265,4 @@ fn wait_asked(headers: &HeaderMap) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    #[test]
-    fn a_wait_is_read_in_both_grammars_and_stays_in_bounds() {
-        let seconds = |text| Reply::new(429, &[("retry-after", text)], "").wait().as_secs();
-        assert_eq!(seconds("7"), 7);
-        assert_eq!(seconds("0"), 1);
-        assert_eq!(seconds("999999"), 3600);
-        assert_eq!(seconds("soon"), 30);
-        assert_eq!(seconds("-5"), 30);
-        assert_eq!(Reply::new(429, &[], "").wait().as_secs(), 30);
-        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-        assert_eq!(seconds(date), 30, "a date says nothing without the server's own");
-        let both = [("retry-after", "Sun, 06 Nov 1994 08:50:17 GMT"), ("date", date)];
-        assert_eq!(Reply::new(429, &both, "").wait().as_secs(), 40);
-    }
-
-    #[test]
-    fn a_token_does_not_print_and_holds_no_line_ends() {
-        let token = Token::bearer(&SecretString::from("xoxb-1\n")).unwrap();
-        assert!(!format!("{token:?}").contains("xoxb"));
-        assert!(Token::bearer(&SecretString::from("xoxb-1\r\nx: y")).is_err());
-    }
-
-    #[test]
-    fn only_https_leaves_this_machine() {
-        assert_eq!(BaseUrl::parse("https://slack.com/api").unwrap().method("auth.test"), "https://slack.com/api/auth.test");
-        for local in ["http://127.0.0.1:9911/api/", "http://localhost/", "http://[::1]:80/api/"] {
-            assert!(BaseUrl::parse(local).is_ok(), "{local}");
-        }
-        for bad in ["http://slack.com/api/", "http://127.0.0.1.evil.example/", "ftp://x/", "slack.com/api/", "mailto:a@b", ""] {
-            assert!(matches!(BaseUrl::parse(bad), Err(SetupError::Address { .. })), "{bad}");
-        }
-    }
-
-    async fn ask(url: &str, timeouts: Timeouts) -> Result<Reply, Lost> {
-        let base = BaseUrl::parse("http://127.0.0.1/").unwrap();
-        send(client(&base, timeouts).unwrap().post(url).body("x")).await
-    }
-
-    /// A server that reads a request, writes `answer` and then does what `after` says.
-    async fn server(answer: &'static str, keep_open: std::ops::ControlFlow<()>) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = [0; 4096];
-            assert!(stream.read(&mut request).await.unwrap() > 0);
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            if keep_open.is_continue() {
-                std::future::pending::<()>().await;
-            }
-        });
-        url
-    }
-
-    #[tokio::test]
-    async fn a_refused_connection_never_sent_anything() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        drop(listener);
-        assert!(matches!(ask(&url, Timeouts::CALL).await, Err(Lost::NotSent(_))));
-    }
-
-    #[tokio::test]
-    async fn a_server_that_hangs_up_may_have_acted() {
-        let url = server("", std::ops::ControlFlow::Break(())).await;
-        assert!(matches!(ask(&url, Timeouts::CALL).await, Err(Lost::NoAnswer(_))));
-    }
-
-    #[tokio::test]
-    async fn half_an_answer_is_no_answer() {
-        let url = server("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"ok\":true", std::ops::ControlFlow::Break(())).await;
-        assert!(matches!(ask(&url, Timeouts::CALL).await, Err(Lost::NoAnswer(_))));
-    }
-
-    #[tokio::test]
-    async fn a_server_that_falls_silent_is_given_up_and_may_have_acted() {
-        let short = Duration::from_millis(50);
-        for timeouts in [Timeouts { read: short, ..Timeouts::CALL }, Timeouts { whole: short, ..Timeouts::CALL }] {
-            let url = server("HTTP/1.1 200 OK\r\n", std::ops::ControlFlow::Continue(())).await;
-            assert!(matches!(ask(&url, timeouts).await, Err(Lost::NoAnswer(_))), "{timeouts:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_redirect_is_not_followed_and_secrets_in_addresses_are_not_told() {
-        let redirect = "HTTP/1.1 307 x\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
-        let url = server(redirect, std::ops::ControlFlow::Continue(())).await;
-        assert_eq!(ask(&url, Timeouts::CALL).await.unwrap().status, 307);
-        let Err(Lost::NotSent(text)) = ask("http://127.0.0.1:1/secret-upload", Timeouts::CALL).await else {
-            panic!("port 1 answers");
-        };
-        assert!(!text.contains("secret"), "{text}");
-    }
-}
+mod tests;

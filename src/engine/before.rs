@@ -1,0 +1,146 @@
+//! What a thread holds already when a message of it is about to be posted: files that need not be posted again, and what
+//! was said, by which a turn is known that was never in the mailbox.
+//!
+//! The answer changes while mail comes in, and a message that is half posted must go on as it began. So it is asked once,
+//! before the parts of a message are written down; from then on the parts say what was decided.
+
+use std::collections::BTreeSet;
+
+use super::World;
+use crate::delivery::Part;
+use crate::destination::post::HiddenText;
+use crate::ledger::{Crossing, Delivery, Expansion, MessageRecord};
+use crate::mail::text::{self, Reading};
+use crate::mail::turn::{Lines, Said, unsaid};
+use crate::mail::{self, Digest, Message};
+
+/// Other messages of a thread that are read for one message: the nearest before it first, which mostly say all that it
+/// quotes.
+const MOST_MESSAGES: usize = 200;
+
+/// What is settled of a message's parts beside its text.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    /// The attachments whose bytes stand in the thread already.
+    pub(super) above: BTreeSet<u32>,
+    /// The attachments that were not to be carried when the message was begun, though they would be today.
+    pub(super) left_out: BTreeSet<u32>,
+    /// The turn that stands nowhere but in the hidden text.
+    pub(super) unsaid: Option<Lines>,
+    /// Where the hidden text is for readers.
+    pub(super) hidden: HiddenText,
+}
+
+impl Before {
+    /// Of a message that is new to its channel, as a dry run sees it.
+    pub(super) fn nothing(world: &World) -> Self {
+        Self { hidden: world.config.hidden, ..Self::default() }
+    }
+
+    /// Of the message of a crossing.
+    pub(super) fn of(world: &World, crossing: &Crossing, message: &Message, reading: &Reading) -> anyhow::Result<Self> {
+        let others = Others::of(world, crossing)?;
+        let posted = if message.attachments.is_empty() { BTreeSet::new() } else { others.posted_files(crossing)? };
+        if crossing.expansion == Expansion::Done {
+            return Ok(settled(crossing, message, &posted));
+        }
+        let unsaid = others.unsaid(message, &reading.hidden)?;
+        let attachments = (0_u32..).zip(&message.attachments);
+        let above = attachments.filter(|(_, file)| posted.contains(&file.sha256)).map(|(index, _)| index).collect();
+        Ok(Self { above, unsaid, ..Self::nothing(world) })
+    }
+}
+
+/// What the parts of a crossing say that was decided.
+fn settled(crossing: &Crossing, message: &Message, posted: &BTreeSet<Digest>) -> Before {
+    let mut before = Before::default();
+    let parts: BTreeSet<Part> = crossing.deliveries.iter().map(|delivery| delivery.part).collect();
+    let mut own = BTreeSet::new();
+    for (index, file) in (0_u32..).zip(&message.attachments) {
+        if parts.contains(&Part::File(index)) {
+            own.insert(file.sha256);
+        } else if !own.contains(&file.sha256) {
+            let why = if posted.contains(&file.sha256) { &mut before.above } else { &mut before.left_out };
+            why.insert(index);
+        }
+    }
+    before.unsaid = parts.iter().find_map(|part| match part {
+        Part::Quote(lines) => Some(*lines),
+        Part::Text(_) | Part::File(_) | Part::Hidden => None,
+    });
+    before.hidden = if parts.contains(&Part::Hidden) { HiddenText::AsFile } else { HiddenText::InVault };
+    before
+}
+
+/// The other messages of a thread, the nearest before a message first, then those after it.
+struct Others<'w> {
+    world: &'w World,
+    /// Each with whether it comes before.
+    records: Vec<(MessageRecord, bool)>,
+}
+
+impl<'w> Others<'w> {
+    fn of(world: &'w World, crossing: &Crossing) -> anyhow::Result<Self> {
+        let own = world.ledger.message(&crossing.id.message)?;
+        let keys = world.ledger.messages_of(&world.ledger.thread(&own)?)?;
+        let own_place = (own.date, crossing.id.message);
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for key in keys.into_iter().filter(|key| *key != crossing.id.message) {
+            let record = world.ledger.message(&key)?;
+            let place = (record.date, key);
+            if place < own_place { &mut before } else { &mut after }.push((place, record));
+        }
+        before.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
+        after.sort_by_key(|(place, _)| *place);
+        let before = before.into_iter().map(|(_, record)| (record, true));
+        let records = before.chain(after.into_iter().map(|(_, record)| (record, false))).take(MOST_MESSAGES).collect();
+        Ok(Self { world, records })
+    }
+
+    /// The digests of the files that stand in the channel of a crossing, in this thread.
+    fn posted_files(&self, crossing: &Crossing) -> anyhow::Result<BTreeSet<Digest>> {
+        let mut files = BTreeSet::new();
+        for (record, _) in &self.records {
+            let same_channel = |id: &&crate::ledger::CrossingId| {
+                (&id.destination, &id.channel) == (&crossing.id.destination, &crossing.id.channel)
+            };
+            let Some(id) = record.crossings.iter().find(same_channel) else { continue };
+            let deliveries = self.world.ledger.crossing(id)?.deliveries;
+            let delivered = deliveries.into_iter().filter(Delivery::stands);
+            let indexes: Vec<u32> = delivered
+                .filter_map(|delivery| match delivery.part {
+                    Part::File(index) => Some(index),
+                    Part::Text(_) | Part::Quote(_) | Part::Hidden => None,
+                })
+                .collect();
+            if indexes.is_empty() {
+                continue;
+            }
+            let message = mail::parse(&self.world.vault().load(&record.vault)?);
+            let listed = (0_u32..).zip(message.attachments).filter(|(index, _)| indexes.contains(index));
+            files.extend(listed.map(|(_, file)| file.sha256));
+        }
+        Ok(files)
+    }
+
+    /// The lines of the hidden text that nobody in the thread said. What earlier messages hide counts as said: where they
+    /// quoted the same turn, it was recovered there.
+    fn unsaid(&self, message: &Message, hidden: &str) -> anyhow::Result<Option<Lines>> {
+        let mut said = Said::default();
+        said.add(&text::read_under(&message.subject, &message.body).text);
+        let mut found = unsaid(hidden, &said);
+        for (record, is_before) in &self.records {
+            if found.is_none() {
+                break;
+            }
+            let other = mail::parse(&self.world.vault().load(&record.vault)?);
+            let reading = text::read_under(&other.subject, &other.body);
+            said.add(&reading.text);
+            if *is_before {
+                said.add(&reading.hidden);
+            }
+            found = unsaid(hidden, &said);
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,117 @@
+//! How a run that goes on is doing: when each source was last read to its end, what is in trouble since when, what was posted.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::delivery::ChannelName;
+use crate::position::SourceName;
+use crate::report::ChannelReport;
+
+/// What is known of a run that goes on. Every method returns at once, on any thread.
+#[derive(Debug, Default)]
+pub struct Health(Mutex<HealthReport>);
+
+/// How a run is doing, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HealthReport {
+    /// When it began; `None` where no run goes on.
+    pub since: Option<DateTime<Utc>>,
+    /// By source.
+    pub sources: BTreeMap<SourceName, SourceHealth>,
+    /// By channel.
+    pub channels: BTreeMap<ChannelName, ChannelHealth>,
+}
+
+/// How one source is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SourceHealth {
+    /// When everything that there was had been read.
+    pub caught_up: Option<DateTime<Utc>>,
+    /// What is wrong since then; `None` where nothing is.
+    pub trouble: Option<Trouble>,
+    /// Messages that were new.
+    pub messages: u64,
+    /// Positions whose message cannot be read.
+    pub unreadable: u64,
+}
+
+/// How one channel is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ChannelHealth {
+    /// Posts that were made, files included.
+    pub posts: u64,
+    /// Messages that became whole.
+    pub messages: u64,
+    /// When a message last became whole.
+    pub last: Option<DateTime<Utc>>,
+    /// What is wrong since then; `None` where nothing is.
+    pub trouble: Option<Trouble>,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Trouble {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// What, as a sentence.
+    pub why: String,
+}
+
+impl Health {
+    /// How it is doing now.
+    pub fn report(&self) -> HealthReport {
+        self.inner().clone()
+    }
+
+    pub(super) fn begins(&self, at: DateTime<Utc>, sources: impl Iterator<Item = SourceName>) {
+        let mut inner = self.inner();
+        inner.since = Some(at);
+        inner.sources = sources.map(|name| (name, SourceHealth::default())).collect();
+    }
+
+    pub(super) fn caught_up(&self, source: &SourceName, at: DateTime<Utc>) {
+        let mut inner = self.inner();
+        let source = inner.sources.entry(source.clone()).or_default();
+        source.caught_up = Some(at);
+        source.trouble = None;
+    }
+
+    pub(super) fn source_trouble(&self, source: &SourceName, at: DateTime<Utc>, why: String) {
+        lasting(&mut self.inner().sources.entry(source.clone()).or_default().trouble, at, why);
+    }
+
+    pub(super) fn read(&self, source: &SourceName, messages: u64, unreadable: u64) {
+        let mut inner = self.inner();
+        let source = inner.sources.entry(source.clone()).or_default();
+        source.messages += messages;
+        source.unreadable += unreadable;
+    }
+
+    pub(super) fn delivered(&self, channel: &ChannelName, report: &ChannelReport, failure: Option<&String>, at: DateTime<Utc>) {
+        let mut inner = self.inner();
+        let channel = inner.channels.entry(channel.clone()).or_default();
+        channel.posts += report.posts;
+        channel.messages += report.messages;
+        if report.messages > 0 {
+            channel.last = Some(at);
+        }
+        match failure {
+            Some(why) => lasting(&mut channel.trouble, at, why.clone()),
+            None if report.in_doubt > 0 => lasting(&mut channel.trouble, at, "the outcome of a post is in doubt".to_owned()),
+            None => channel.trouble = None,
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, HealthReport> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Trouble that goes on keeps its beginning.
+fn lasting(slot: &mut Option<Trouble>, at: DateTime<Utc>, why: String) {
+    let since = slot.as_ref().map_or(at, |trouble| trouble.since);
+    *slot = Some(Trouble { since, why });
+}

@@ -1,0 +1,189 @@
+//! A run that goes on: what arrives is posted, whatever breaks in between, and it answers those who ask.
+
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::dovecot::Dovecot;
+use crate::support::ferry::{MBOX, assert_each_stands_once, project, threads};
+use crate::support::project::{ARCHIVE, Project, mail};
+use crate::support::slack::{FakeSlack, Fault, When};
+
+/// How long anything may take to come about; hardly any of it is needed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A mirror that runs until it is dropped.
+struct Mirror {
+    child: Option<Child>,
+}
+
+impl Mirror {
+    fn start(project: &Project) -> Self {
+        let child = project.command(&["mirror", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self { child: Some(child) }
+    }
+
+    fn is_running(&mut self) -> bool {
+        self.child.as_mut().unwrap().try_wait().unwrap().is_none()
+    }
+
+    /// Asks it to stop; how long it took, and what it printed.
+    fn stop(mut self) -> (Duration, i32, String) {
+        let mut child = self.child.take().unwrap();
+        let asked = Instant::now();
+        assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        let status = child.wait().unwrap();
+        let mut printed = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        (asked.elapsed(), status.code().unwrap_or(-1), printed)
+    }
+}
+
+impl Drop for Mirror {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().ok();
+            child.wait().ok();
+        }
+    }
+}
+
+/// Waits until something is so.
+fn eventually(what: &str, mirror: &mut Mirror, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(mirror.is_running(), "the mirror ended before {what}");
+        assert!(Instant::now() < deadline, "it did not come about that {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Posts that stand in all channels.
+fn posts(slack: &FakeSlack) -> usize {
+    slack.world().channels.values().map(|channel| channel.messages.len()).sum()
+}
+
+fn imap(dovecot: &Dovecot) -> String {
+    format!(
+        "kind = \"imap\"\nhost = \"127.0.0.1\"\nport = {}\nca_file = {:?}\nusername = \"alice\"\npassword = {{ env = \"IMAP_PASSWORD\" }}\n\
+         mailboxes = [\"INBOX\"]",
+        dovecot.imaps,
+        dovecot.certificate()
+    )
+}
+
+fn raws(count: u32) -> Vec<Vec<u8>> {
+    let all = threads(count);
+    all.split("From ").filter_map(|mail| mail.split_once('\n')).map(|(_, raw)| raw.replace('\n', "\r\n").into_bytes()).collect()
+}
+
+#[test]
+fn mail_that_arrives_is_posted_until_it_is_asked_to_stop() {
+    let (slack, mut dovecot) = (FakeSlack::start(), Dovecot::start());
+    let project = project(&slack, &imap(&dovecot));
+    let mut mirror = Mirror::start(&project);
+    for raw in raws(2) {
+        dovecot.deliver("alice", "INBOX", &raw);
+    }
+    eventually("all is posted", &mut mirror, || posts(&slack) == 16);
+    assert_each_stands_once(&slack, 2);
+    let (took, code, printed) = mirror.stop();
+    assert_eq!(code, 0, "{printed}");
+    assert!(took < Duration::from_secs(5), "it took {took:?} to stop");
+    let status = project.run(&["status", "--json"]).well().json();
+    assert_eq!((&status["deliveries"]["in_flight"], &status["messages_by_end"]["delivered"]), (&json!(0), &json!(12)));
+    assert!(!project.path().join("state/control.sock").exists());
+}
+
+#[test]
+fn a_server_that_is_started_anew_and_answers_that_are_lost_are_waited_out() {
+    let (slack, mut dovecot) = (FakeSlack::start(), Dovecot::start());
+    let project = project(&slack, &imap(&dovecot));
+    let mut mirror = Mirror::start(&project);
+    let all = raws(3);
+    for raw in &all[..6] {
+        dovecot.deliver("alice", "INBOX", raw);
+    }
+    eventually("the first thread is posted", &mut mirror, || posts(&slack) >= 8);
+    slack.world().faults.on_next("chat.postMessage", Fault::HangUp(When::After));
+    dovecot.restart();
+    for raw in &all[6..] {
+        dovecot.deliver("alice", "INBOX", raw);
+    }
+    eventually("all is posted", &mut mirror, || posts(&slack) >= 24);
+    dovecot.doveadm(&["mailbox", "update", "--uid-validity", "777", "-u", "alice", "INBOX"]);
+    dovecot.restart();
+    eventually("the new numbers are seen", &mut mirror, || {
+        project.run(&["status", "--json"]).well().json()["duplicates"] == json!(18)
+    });
+    assert_eq!(mirror.stop().1, 0);
+    assert_each_stands_once(&slack, 3);
+    project.run(&["reconcile"]).well();
+}
+
+#[test]
+fn it_answers_those_who_ask_while_it_runs_as_if_it_did_not() {
+    let project = Project::new(ARCHIVE);
+    project.write("mail/a.mbox", mail("offer", 1, "ann@acme.example", "bob@ourco.example", None));
+    let mut mirror = Mirror::start(&project);
+    let status = || project.run(&["status", "--json"]);
+    eventually("it answers", &mut mirror, || status().code == Some(0));
+    eventually("the mail is posted", &mut mirror, || status().json()["deliveries"]["delivered"] == json!(1));
+    let mode = std::fs::metadata(project.path().join("state/control.sock")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "nobody else can open it");
+    project.write(
+        "mail/a.mbox",
+        mail("offer", 1, "ann@acme.example", "bob@ourco.example", None)
+            + &mail("unapproved", 6, "ida@initech.example", "bob@ourco.example", None),
+    );
+    eventually("a message is held", &mut mirror, || project.run(&["held", "--json"]).well().json().as_array().unwrap().len() == 1);
+    let plan = project.run(&["plan", "--json"]).well().json();
+    assert_eq!(plan["partners"]["Initech"]["held"][0]["gate"], json!("approval"));
+    let said = project.run(&["approve", "Initech", "--by", "Dana"]).well().stdout;
+    assert!(said.contains("the mirror posts them"), "{said}");
+    eventually("it is posted", &mut mirror, || status().json()["deliveries"]["delivered"] == json!(2));
+    assert_eq!(project.run(&["batches", "--json"]).well().json()[0]["command"], json!("mirror"));
+    assert_eq!(project.run(&["approve", "Nobody", "--by", "Dana"]).code, Some(2), "what is wrong is as wrong as ever");
+    project.run(&["reconcile"]).well();
+    let refused = project.run(&["undo", "1", "--yes"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("in use by mailferry mirror"), "{refused:?}");
+    let text = project.run(&["status"]).well().stdout;
+    assert!(text.contains("Mirror   runs since"), "{text}");
+    assert_eq!(mirror.stop().1, 0);
+}
+
+#[test]
+fn a_mirror_that_was_killed_is_followed_by_another() {
+    let slack = FakeSlack::start();
+    let project = project(&slack, MBOX);
+    project.write("mail/a.mbox", threads(4));
+    let mut mirror = Mirror::start(&project);
+    eventually("something is posted", &mut mirror, || posts(&slack) > 3);
+    drop(mirror);
+    assert!(project.path().join("state/control.sock").exists(), "it was killed");
+    project.run(&["status"]).well();
+    let mut mirror = Mirror::start(&project);
+    eventually("all is posted", &mut mirror, || posts(&slack) == 32);
+    assert_eq!(mirror.stop().1, 0);
+    assert_each_stands_once(&slack, 4);
+}
+
+#[test]
+fn one_source_in_trouble_keeps_no_other_back_and_is_said() {
+    let slack = FakeSlack::start();
+    let lost = format!("{MBOX}\n[[source]]\nname = \"lost\"\nkind = \"mbox\"\npath = \"nowhere/*.mbox\"");
+    let project = project(&slack, &lost);
+    project.write("mail/a.mbox", threads(1));
+    let mut mirror = Mirror::start(&project);
+    eventually("all is posted", &mut mirror, || posts(&slack) == 8);
+    let status = project.run(&["status", "--json"]).well().json();
+    assert!(status["mirror"]["sources"]["lost"]["trouble"]["why"].as_str().unwrap().contains("nowhere"), "{status}");
+    assert!(status["mirror"]["sources"]["history"]["trouble"].is_null(), "{status}");
+    project.write("nowhere/late.mbox", mail("late", 9, "ann@acme.example", "bob@ourco.example", None));
+    eventually("it is read once it is there", &mut mirror, || posts(&slack) == 9);
+    assert_eq!(mirror.stop().1, 0);
+}
