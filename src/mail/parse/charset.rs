@@ -54,7 +54,9 @@ fn named(label: &str) -> Option<&'static Encoding> {
 /// Text of one byte a character is never UTF-8 by chance: the bytes that would follow are seldom letters there. In Thai they
 /// are, and where characters have two bytes.
 fn is_utf8_after_all(encoding: &'static Encoding, bytes: &[u8]) -> bool {
-    encoding.is_single_byte() && encoding != WINDOWS_874 && !bytes.is_ascii() && std::str::from_utf8(bytes).is_ok()
+    // Control characters of Latin-1 are no text: such UTF-8 was made of something else.
+    let is_text = |text: &str| !text.is_ascii() && !text.contains(|c| matches!(c, '\u{80}'..='\u{9f}'));
+    encoding.is_single_byte() && encoding != WINDOWS_874 && std::str::from_utf8(bytes).is_ok_and(is_text)
 }
 
 /// What only mail knows, such as UTF-7 and the code pages of DOS.

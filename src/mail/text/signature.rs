@@ -26,7 +26,7 @@ static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i)^\W*
 static DEVICE: LazyLock<Regex> = LazyLock::new(|| {
     let names = any_of(Purpose::Device);
     compile(&format!(
-        r"(?i)(?:^|\W)(?:{names}(?:\W|$|\d)|(?:iphon|ipad|android|mobil|móvil|telef|téléphone|celular|puhelime)\p{{L}}*)"
+        r"(?i)(?:^|\W)(?:{names}(?:\W|$|\d)|(?:iphon|ipad|android|mobil|móvil|telef|téléphone|celular|puhelime)\p{{L}}*)|手机|手機|携帯|휴대폰"
     ))
 });
 /// `Ann from mobile`.
