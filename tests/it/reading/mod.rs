@@ -1,4 +1,5 @@
-//! What a reader sees of a body, by mail program and language. The cases stand in `reading/`: tables, and bodies between marks.
+//! What a reader sees of a body, by mail program and language. The cases stand beside this file: tables, bodies between marks,
+//! and whole mails.
 
 mod clients;
 
@@ -49,7 +50,7 @@ fn none(failures: &[String]) {
 #[test]
 fn attributions_of_every_language_are_hidden_with_their_quote() {
     let mut failures = Vec::new();
-    for row in rows(include_str!("reading/attributions.txt")) {
+    for row in rows(include_str!("attributions.txt")) {
         let (language, line) = row.split_once(" | ").unwrap();
         let attribution = line.replace('⏎', "\n");
         let above = format!("Fine.\n\n{attribution}\n\n> Does Monday suit you?\n> Ann\n");
@@ -63,7 +64,7 @@ fn attributions_of_every_language_are_hidden_with_their_quote() {
 #[test]
 fn blocks_of_headers_of_every_language_hide_what_is_below() {
     let mut failures = Vec::new();
-    for row in rows(include_str!("reading/headers.txt")) {
+    for row in rows(include_str!("headers.txt")) {
         let columns: Vec<&str> = row.split(" | ").collect();
         let [language, from, sent, to, subject] = columns.as_slice() else { panic!("five columns: {row}") };
         let block = format!("{from}: Ann Example <ann@acme.example>\n{sent}: 01.01.2024 10:00\n{to}: Bob Example\n{subject}: Plan");
@@ -75,7 +76,7 @@ fn blocks_of_headers_of_every_language_hide_what_is_below() {
 #[test]
 fn the_lines_of_mobile_programs_are_hidden() {
     let mut failures = Vec::new();
-    for line in rows(include_str!("reading/taglines.txt")) {
+    for line in rows(include_str!("taglines.txt")) {
         compare(&mut failures, line, &plain(&format!("Fine.\n\n{line}\n")), "Fine.\n");
         let quoted = format!("Fine.\n\n{line}\n\nOn 1 Jan 2024, at 10:00, Ann <ann@acme.example> wrote:\n\n> Monday?\n");
         compare(&mut failures, line, &plain(&quoted), "Fine.\n");
@@ -86,7 +87,7 @@ fn the_lines_of_mobile_programs_are_hidden() {
 #[test]
 fn plain_bodies_show_what_is_new() {
     let mut failures = Vec::new();
-    for (name, body, shown) in cases(include_str!("reading/bodies.txt")) {
+    for (name, body, shown) in cases(include_str!("bodies.txt")) {
         compare(&mut failures, name, &plain(body), shown);
     }
     none(&failures);
@@ -95,7 +96,7 @@ fn plain_bodies_show_what_is_new() {
 #[test]
 fn html_bodies_show_what_is_new() {
     let mut failures = Vec::new();
-    for (name, body, shown) in cases(include_str!("reading/html.txt")) {
+    for (name, body, shown) in cases(include_str!("html.txt")) {
         compare(&mut failures, name, &html(body), shown);
     }
     none(&failures);
