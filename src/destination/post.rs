@@ -17,6 +17,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 use super::{EmptyFiles, Limits};
 use crate::delivery::{DeliveryKey, Part};
 use crate::mail::attachment::{Fate, Named};
+use crate::mail::shared;
 use crate::mail::text::Reading;
 use crate::mail::turn::{self, Lines};
 use crate::mail::{Attachment, Byline, Correspondent, Digest, Message};
@@ -120,6 +121,8 @@ pub struct Letter<'a> {
     pub unsaid: Option<Lines>,
     /// Where the hidden text is for readers.
     pub hidden: HiddenText,
+    /// How many threads of the channel go on in the one of this message, and are to say so.
+    pub links: u32,
 }
 
 /// What will be posted of one message, without the files' bytes.
@@ -137,6 +140,10 @@ pub struct Outline {
     pub hidden: Option<String>,
     /// How many attachments are only named.
     pub stubbed: usize,
+    /// How many attachments stand in the thread already, or come more than once, and are referred to.
+    pub referred_to: usize,
+    /// How many pointers are posted to this message's thread.
+    pub links: u32,
 }
 
 impl Outline {
@@ -145,7 +152,14 @@ impl Outline {
         let texts = (0_u32..).zip(&self.texts).map(|(n, _)| Part::Text(n));
         let quote = self.quote.iter().map(|(lines, _)| Part::Quote(*lines));
         let files = self.files.iter().copied().map(Part::File);
-        texts.chain(quote).chain(files).chain(self.hidden.iter().map(|_| Part::Hidden)).collect()
+        let links = (0..self.links).map(Part::Link);
+        texts.chain(quote).chain(files).chain(self.hidden.iter().map(|_| Part::Hidden)).chain(links).collect()
+    }
+
+    /// The post of a pointer to this message's thread.
+    pub fn link(&self, number: u32, key: DeliveryKey) -> Post {
+        let content = Content::Text { text: CONTINUES.to_owned(), number: 1, of: 1 };
+        Post { key, part: Part::Link(number), heading: self.heading.clone(), content }
     }
 
     /// The post of one piece of the text; `None` where there is no such piece.
@@ -185,6 +199,13 @@ impl Outline {
     }
 }
 
+/// What is said under the first post of a thread that has turned out to go on in another one, below the heading of the message
+/// that showed it: posts are never moved.
+const CONTINUES: &str = "[This thread goes on in another one, with this message. What was said here stays here.]";
+
+/// Links to shared drives that a post lists.
+const MAX_SHARED: usize = 5;
+
 /// The name of the file that holds the hidden text.
 const HIDDEN_NAME: &str = "quoted history and signature.txt";
 
@@ -203,9 +224,10 @@ pub fn outline(letter: &Letter<'_>, limits: &Limits) -> Outline {
             "(This message has files and no text.)"
         });
     }
-    for line in &carriage.lines {
+    let shared = shared::links(&letter.reading.text).into_iter().take(MAX_SHARED).map(|link| link.to_string());
+    for line in carriage.lines.into_iter().chain(shared) {
         text.push_str("\n\n");
-        text.push_str(line);
+        text.push_str(&line);
     }
     let first = limits.text_chars.saturating_sub(heading_chars(&heading)).max(limits.text_chars / 2);
     let texts = split(&text, first, limits.text_chars);
@@ -217,6 +239,8 @@ pub fn outline(letter: &Letter<'_>, limits: &Limits) -> Outline {
         heading,
         files: carriage.files,
         stubbed: carriage.stubbed,
+        referred_to: carriage.referred_to,
+        links: letter.links,
     }
 }
 
@@ -237,6 +261,8 @@ struct Carried {
     lines: Vec<String>,
     /// How many are neither in the channel nor carried to it.
     stubbed: usize,
+    /// How many stand in the channel by another post.
+    referred_to: usize,
 }
 
 fn carriage(letter: &Letter<'_>, limits: &Limits) -> Carried {
@@ -255,27 +281,15 @@ fn carriage(letter: &Letter<'_>, limits: &Limits) -> Carried {
             carried.stubbed += 1;
         } else if letter.above.contains(&index) {
             carried.lines.push(named("File posted above", attachment));
+            carried.referred_to += 1;
         } else if !own.insert(attachment.sha256) {
             carried.lines.push(named("File posted once with this message", attachment));
+            carried.referred_to += 1;
         } else {
             carried.files.push(index);
         }
     }
     carried
-}
-
-/// What is said in a thread that has turned out to go on in another one: posts are never moved. `on` is the heading of the
-/// other thread's first post.
-pub fn continues_in(on: &Heading) -> String {
-    let author = on.author.as_ref().map_or_else(
-        || "somebody".to_owned(),
-        |author| match author.name.as_str() {
-            "" => author.address.to_string(),
-            name => name.to_owned(),
-        },
-    );
-    let subject = if on.subject.is_empty() { "(no subject)" } else { &on.subject };
-    format!("[This thread goes on in another: “{subject}”, begun by {author} on {}.]", on.date.format("%-d %b %Y"))
 }
 
 fn heading(letter: &Letter<'_>) -> Heading {

@@ -51,6 +51,7 @@ impl Prepared {
             Part::Text(number) => self.outline.text(number, delivery.key),
             Part::Quote(lines) => self.outline.quote(lines, delivery.key),
             Part::Hidden => self.outline.hidden(delivery.key),
+            Part::Link(number) => Some(self.outline.link(number, delivery.key)),
             Part::File(index) => {
                 let listed = self.message.attachments.get(usize::try_from(index).ok()?)?;
                 let bytes = attachment::bytes(&self.raw, listed)?;
@@ -106,6 +107,7 @@ pub(super) fn outline_of(
         }
     }
     let byline = byline(&world.config.directory, message);
-    let (above, unsaid, hidden) = (&before.above, before.unsaid, before.hidden);
-    outline(&Letter { message, byline: &byline, reading, date, dated_by, stubs: &stubs, above, unsaid, hidden }, limits)
+    let Before { above, unsaid, hidden, links, .. } = before;
+    let (unsaid, hidden, links) = (*unsaid, *hidden, *links);
+    outline(&Letter { message, byline: &byline, reading, date, dated_by, stubs: &stubs, above, unsaid, hidden, links }, limits)
 }

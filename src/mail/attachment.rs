@@ -101,6 +101,17 @@ pub struct Parts {
     pub left_out: usize,
 }
 
+impl Parts {
+    /// Adds those of another message.
+    pub fn add(&mut self, other: Self) {
+        self.leaves += other.leaves;
+        self.posted += other.posted;
+        self.referred_to += other.referred_to;
+        self.stubbed += other.stubbed;
+        self.left_out += other.left_out;
+    }
+}
+
 /// The decoded bytes of an attachment, read again from the raw message; `None` where the raw message is not the one that
 /// the attachment was listed from.
 pub fn bytes(raw: &[u8], attachment: &Attachment) -> Option<Vec<u8>> {

@@ -1,5 +1,6 @@
 //! Links to files that lie on shared drives: attachments by other means, which a reader must not overlook.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -15,6 +16,12 @@ pub struct SharedLink {
     pub service: &'static str,
     /// The link, freed of what a mail gateway put around it.
     pub url: String,
+}
+
+impl fmt::Display for SharedLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[On a shared drive, not carried: {} · {}]", self.service, self.url)
+    }
 }
 
 /// The services, by the ends of their hosts.
