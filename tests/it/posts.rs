@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use mailferry::delivery::{ChannelName, DeliveryKey, DestinationName, Part};
-use mailferry::destination::post::{Content, DatedBy, HiddenText, Letter, Outline, continues_in, outline};
+use mailferry::destination::post::{Content, DatedBy, HiddenText, Letter, Outline, outline};
 use mailferry::destination::{EmptyFiles, Limits};
 use mailferry::mail::text::read_under;
 use mailferry::mail::turn::{Lines, Said, unsaid};
 use mailferry::mail::{self, Byline, Message};
 
 use crate::support::ferry::{MBOX, project};
-use crate::support::project::{ARCHIVE, Project};
+use crate::support::project::{ARCHIVE, Project, mail as mbox_mail};
 use crate::support::slack::{FakeSlack, Fault, When};
 
 const LIMITS: Limits = Limits {
@@ -53,6 +53,7 @@ fn outlined(message: &Message, above: &[u32], unsaid: Option<Lines>, hidden: Hid
         above: &above,
         unsaid,
         hidden,
+        links: 0,
     };
     outline(&letter, &LIMITS)
 }
@@ -142,9 +143,45 @@ fn the_keys_of_all_parts_differ() {
 }
 
 #[test]
-fn a_thread_says_where_it_goes_on() {
-    let heading = outlined(&answer(&[]), &[], None, HiddenText::InVault).heading;
-    assert_eq!(continues_in(&heading), "[This thread goes on in another: “Re: Rowing”, begun by Ann Lee on 1 Mar 2021.]");
+fn a_thread_that_turns_out_to_go_on_in_another_one_says_so_once_and_nothing_is_moved() {
+    let slack = FakeSlack::start();
+    let project = project(&slack, MBOX);
+    let first = mbox_mail("here", 1, "ann@acme.example", "bob@ourco.example", None)
+        + &mbox_mail("there", 2, "ann@acme.example", "bob@ourco.example", None);
+    project.write("mail/a.mbox", &first);
+    project.run(&["backfill"]).well();
+    let both = mbox_mail("both", 3, "bob@ourco.example", "ann@acme.example", Some("here"))
+        .replace("References: <here@test.example>", "References: <there@test.example> <here@test.example>");
+    let later = mbox_mail("later", 4, "ann@acme.example", "bob@ourco.example", Some("both"));
+    project.write("mail/a.mbox", first + &both + &later);
+    for _ in 0..2 {
+        project.run(&["backfill"]).well();
+        let world = slack.world();
+        let messages = &world.channel("ext-acme").messages;
+        assert_eq!(messages.len(), 5, "two roots, two answers, one pointer");
+        let pointer = messages.iter().find(|message| message.text.contains("goes on in another one")).unwrap();
+        let answers: Vec<_> = messages
+            .iter()
+            .filter(|message| message.text.contains("The words of both.") || message.text.contains("The words of later."))
+            .collect();
+        let roots: Vec<_> =
+            messages.iter().filter(|message| message.thread_ts.is_none()).map(|message| message.ts.as_str()).collect();
+        assert_eq!(roots.len(), 2, "nothing is moved");
+        let (from, to) = (pointer.thread_ts.as_deref().unwrap(), answers[0].thread_ts.as_deref().unwrap());
+        assert!(answers.iter().all(|answer| answer.thread_ts.as_deref() == Some(to)), "both answers are in one thread");
+        assert!(from != to && roots.contains(&from) && roots.contains(&to), "the pointer is in the other");
+        assert!(pointer.text.contains("about both"), "it says which message: {}", pointer.text);
+    }
+    project.run(&["reconcile"]).well();
+}
+
+#[test]
+fn files_on_shared_drives_are_listed_as_such() {
+    let raw =
+        "From: ann@acme.example\nDate: Mon, 1 Mar 2021 09:05:00 +0100\n\nThe plan: https://drive.google.com/file/d/1a2b3c/view\n";
+    let outline = outlined(&mail::parse(raw.as_bytes()), &[], None, HiddenText::InVault);
+    let last = outline.texts.last().unwrap().lines().last().unwrap();
+    assert_eq!(last, "[On a shared drive, not carried: Google Drive · https://drive.google.com/file/d/1a2b3c/view]");
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub(super) const PARTS: usize = 1_000;
 /// message is never opened: it is one attachment, so that no mail can nest deeper than this.
 pub(super) const DEPTH: usize = 100;
 /// References of the HTML to parts. A newsletter repeats its spacer some hundred times.
-pub(super) const PICTURES: usize = 10_000;
+pub(super) const REFERENCES: usize = 10_000;
 /// Ids of one header that names messages. Threads of mailing lists pass 200; the first and the latest are kept.
 pub(super) const IDS: usize = 500;
 /// Addresses of one header. Exchange sends to at most 1,000 recipients at once.

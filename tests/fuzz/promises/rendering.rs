@@ -9,7 +9,7 @@ use mailferry::delivery::{ChannelName, DeliveryKey, DestinationName, Part};
 use mailferry::destination::archive::ArchiveSettings;
 use mailferry::destination::post::{self, Content, DatedBy, HiddenText, Letter, Outline, Post};
 use mailferry::destination::{ArchiveDestination, ChannelSpec, Destination, EmptyFiles, Limits, Visibility, slack};
-use mailferry::mail::text::{self, Reading};
+use mailferry::mail::text::Reading;
 use mailferry::mail::turn::{self, Said};
 use mailferry::mail::{self, Byline, attachment, lookalike};
 use serde_json::Value;
@@ -48,7 +48,7 @@ fn with_letter(raw: &[u8], stubs: &[(u32, String)], see: &dyn Fn(&Letter<'_>)) {
     see(&Letter {
         message: &message,
         byline: &Byline { author: message.author().cloned(), via: message.behind.clone(), remarks: lookalike::remarks(&message) },
-        reading: &text::read_under(&message.subject, &message.body),
+        reading: &message.reading(),
         date: DateTime::UNIX_EPOCH,
         dated_by: DatedBy::Sender,
         stubs,

@@ -48,8 +48,16 @@ fn structures_without_end() {
             None,
         ),
         ("a boundary of nothing", format!("Content-Type: multipart/mixed; boundary=\" \"\n\n{}", "-".repeat(3_000_000)), None),
+        ("a thousand messages of a thousand parts", messages(), None),
         ("pictures that a long text may show", pictures(), None),
     ]);
+}
+
+/// Each message within the message may have as many parts as the message itself.
+fn messages() -> String {
+    let parts = "--c\nContent-Type: a/b\n\nx\n".repeat(999);
+    let message = format!("--b\nContent-Type: message/rfc822\n\nContent-Type: multipart/mixed; boundary=c\n\n{parts}--c--\n");
+    format!("Content-Type: multipart/mixed; boundary=b\n\n{}--b--\n", message.repeat(998))
 }
 
 /// A thousand pictures, each of which has to be looked for in eight megabytes of HTML.
