@@ -95,7 +95,8 @@ fn name(leaf: &Part<'_>, bytes: &[u8]) -> Option<String> {
     });
     let name = given.unwrap_or_else(|| "message".into());
     let is_named_as_one = name.to_ascii_lowercase().ends_with(".eml") || name.to_ascii_lowercase().ends_with(".msg");
-    Some(if is_named_as_one { name } else { format!("{name}.eml") })
+    // Once more, since the ending may have made it too long.
+    if is_named_as_one { Some(name) } else { attachment::harmless_name(&format!("{name}.eml")) }
 }
 
 fn content_id(leaf: &Part<'_>) -> Option<String> {

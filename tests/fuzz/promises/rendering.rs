@@ -26,6 +26,7 @@ const SLACK_TEXT_CHARS: usize = 3_500;
 pub(crate) fn rendering(raw: &[u8]) {
     with_letter(raw, &[(0, "the type can run".to_owned())], &|letter| {
         is_tidy(letter.reading);
+        letter.message.invitations.iter().for_each(|invitation| one_harmless_line("an invitation", &bare(invitation)));
         letter.byline.remarks.iter().for_each(|remark| one_harmless_line("a remark", remark));
         for unsaid in [None, turn::unsaid(&letter.reading.hidden, &Said::default())] {
             let outline = post::outline(&Letter { unsaid, ..*letter }, &slack_limits());
@@ -55,6 +56,7 @@ fn with_letter(raw: &[u8], stubs: &[(u32, String)], see: &dyn Fn(&Letter<'_>)) {
         above: &stubs.iter().map(|(index, _)| index + 1).collect(),
         unsaid: None,
         hidden: HiddenText::InVault,
+        links: 1,
     });
 }
 
@@ -86,7 +88,10 @@ fn slack_limits() -> Limits {
 
 /// The pieces keep their bound and lose nothing but white space.
 fn in_pieces(letter: &Letter<'_>, outline: &Outline, most_chars: usize) {
-    assert!(!outline.texts.is_empty() && outline.files.len() + outline.stubbed <= letter.message.attachments.len());
+    assert!(
+        !outline.texts.is_empty()
+            && outline.files.len() + outline.stubbed + outline.referred_to <= letter.message.attachments.len()
+    );
     let pieces = outline.texts.iter().chain(outline.quote.iter().map(|(_, text)| text));
     let longest = pieces.map(|piece| piece.chars().count()).max().unwrap_or_default();
     assert!(longest <= most_chars, "a piece of {longest} characters");
@@ -109,6 +114,7 @@ fn posts(raw: &[u8], letter: &Letter<'_>, outline: &Outline) -> Vec<Post> {
                 Some(outline.file(index, file, attachment::bytes(raw, file).expect("the bytes"), key))
             }
             Part::File(_) => None,
+            Part::Link(number) => Some(outline.link(number, key)),
         }
     };
     outline.parts().into_iter().filter_map(post).collect()
