@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::body::{self, Stretch};
+use super::header::Headers;
 use super::notes::Notes;
 use super::part::Part;
 use super::{bounds, clean, words};
@@ -12,6 +13,8 @@ use crate::mail::{Digest, calendar, identity};
 
 /// Messages within messages whose attachments are listed.
 const MAX_DEPTH: usize = 3;
+/// Parts of messages within messages that are looked at in all: a mail of a thousand messages may hold a million.
+const MAX_LISTED: usize = bounds::PARTS;
 /// Calendars of one message that are written out.
 const MAX_CALENDARS: usize = 3;
 /// A picture of a tracker has one pixel, or a line of them; of a rule between paragraphs as well.
@@ -27,10 +30,17 @@ const LOGO_BYTES: u64 = 100_000;
 
 /// The attachments, each with the digest by which copies of it are known.
 pub(super) fn attachments(root: &Part<'_>, html: Option<&str>, notes: &mut Notes) -> Vec<(Attachment, Digest)> {
-    attachments_at(root, html, 0, notes)
+    let mut unlisted = MAX_LISTED;
+    attachments_at(root, html, 0, &mut unlisted, notes)
 }
 
-fn attachments_at(root: &Part<'_>, html: Option<&str>, depth: usize, notes: &mut Notes) -> Vec<(Attachment, Digest)> {
+fn attachments_at(
+    root: &Part<'_>,
+    html: Option<&str>,
+    depth: usize,
+    unlisted: &mut usize,
+    notes: &mut Notes,
+) -> Vec<(Attachment, Digest)> {
     let references = html.map(references).unwrap_or_default();
     let leaves = root.leaves().into_iter().filter(|leaf| leaf.is_attachment());
     let mut files: Vec<Looked> = leaves
@@ -39,7 +49,8 @@ fn attachments_at(root: &Part<'_>, html: Option<&str>, depth: usize, notes: &mut
             let content_id = content_id(leaf);
             let is_referred_to = content_id.as_deref().is_some_and(|id| is_referred_to(id, &references));
             let sha256 = Digest::of(&bytes);
-            let contents = if is_message(leaf) && depth < MAX_DEPTH { contents(&bytes, depth) } else { Vec::new() };
+            let is_listed = is_message(leaf) && depth < MAX_DEPTH && *unlisted > 0;
+            let contents = if is_listed { contents(&bytes, depth, unlisted) } else { Vec::new() };
             let file = Attachment {
                 name: name(leaf, &bytes),
                 media_type: leaf.media_type.clone(),
@@ -70,10 +81,11 @@ struct Looked {
 }
 
 /// The files of a message within the message.
-fn contents(bytes: &[u8], depth: usize) -> Vec<Attachment> {
+fn contents(bytes: &[u8], depth: usize, unlisted: &mut usize) -> Vec<Attachment> {
     let mut notes = Notes::default();
     let root = Part::read(bytes, &mut notes);
-    attachments_at(&root, None, depth + 1, &mut notes).into_iter().map(|(file, _)| file).collect()
+    *unlisted = unlisted.saturating_sub(root.leaves().len());
+    attachments_at(&root, None, depth + 1, unlisted, &mut notes).into_iter().map(|(file, _)| file).collect()
 }
 
 fn is_message(leaf: &Part<'_>) -> bool {
@@ -88,8 +100,8 @@ fn name(leaf: &Part<'_>, bytes: &[u8]) -> Option<String> {
     }
     let given = given.or_else(|| {
         let mut notes = Notes::default();
-        let message = Part::read(bytes, &mut notes);
-        let subject = words::decoded(message.headers.first("Subject")?, &mut notes).into_owned();
+        let (headers, _) = Headers::split(bytes, &mut notes);
+        let subject = words::decoded(headers.first("Subject")?, &mut notes).into_owned();
         // A slash in a subject is no path.
         attachment::harmless_name(&clean::line(&subject, 200).replace(['/', '\\'], "-"))
     });
