@@ -165,7 +165,7 @@ fn text_without_end() {
         ("100,000 banners", lines("CAUTION: external sender, do not click links"), None),
         ("100,000 notices", lines("This message is confidential; if you are not the intended recipient, delete it."), None),
         ("a notice of 2 MB", text("This message is confidential and not for the intended recipient. ".repeat(30_000)), None),
-        ("2 MB of soft line ends", format!("Content-Type: text/plain; format=flowed\n\n{}", "> a \n".repeat(375_000)), cut),
+        ("2 MB of soft line ends", format!("Content-Type: text/plain; format=flowed\n\n{}", "> a \n".repeat(375_000)), None),
         ("2 MB of quote marks", format!("Content-Type: text/plain; format=flowed\n\n{}", ">".repeat(2_000_000)), None),
         ("2 MB of joiners", text("a\u{200d}".repeat(500_000)), None),
         ("2 MB of addresses", text("http://a.example/?b@c ".repeat(92_500)), None),
