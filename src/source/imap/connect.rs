@@ -4,6 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use rustix::net::sockopt;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -63,6 +64,11 @@ impl Account {
         Ok(Self { settings, patience, connector })
     }
 
+    /// The same with another patience.
+    pub(super) fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
     /// Opens a connection, secures it and logs in.
     pub(super) async fn open(&self) -> Result<Session, Failure> {
         let securing = timeout(self.patience.connect, self.secure()).await;
@@ -104,7 +110,7 @@ impl Account {
         for address in addresses {
             match timeout(limit, TcpStream::connect(address)).await {
                 Ok(Ok(tcp)) => {
-                    tcp.set_nodelay(true).map_err(|error| self.unreachable(error.to_string()))?;
+                    tune(&tcp).map_err(|error| self.unreachable(error.to_string()))?;
                     return Ok(tcp);
                 }
                 Ok(Err(error)) => why = error.to_string(),
@@ -187,6 +193,17 @@ impl Account {
     fn insecure(&self, why: impl Into<String>) -> Failure {
         Failure::Final(SourceError::Tls { host: self.settings.host.clone(), why: why.into() })
     }
+}
+
+/// Has the system ask now and then whether a silent peer is still there (60 s, then 4 times after 15 s), and give up what is
+/// not acknowledged for as long: a connection that died without a word is noticed within two minutes.
+fn tune(tcp: &TcpStream) -> io::Result<()> {
+    tcp.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(tcp, true)?;
+    sockopt::set_tcp_keepidle(tcp, Duration::from_secs(60))?;
+    sockopt::set_tcp_keepintvl(tcp, Duration::from_secs(15))?;
+    sockopt::set_tcp_keepcnt(tcp, 4)?;
+    Ok(sockopt::set_tcp_user_timeout(tcp, 120_000)?)
 }
 
 /// Whether a host name can only mean this machine.

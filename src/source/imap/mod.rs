@@ -7,7 +7,8 @@
 //! that cannot be understood is a failure with a name (`failure`), never "nothing there".
 //!
 //! What SEARCH does not name though EXAMINE counts it is found by FETCH (`hidden`). A census counts by UIDs alone what there
-//! is and is not known (`census`), and a watcher waits for what arrives (`watch`, `idle`).
+//! is and is not known (`census`), and a watcher waits for what arrives (`watch`, `idle`). Who follows an account (`follow`)
+//! has as many `seat`s as there may be connections, and a `desk` that deals the mailboxes out to them.
 //!
 //! What breaks is tried again after a pause (`patience`) and goes on where it was (`progress`). A message that cannot be
 //! had is isolated and sent as unreadable (`alone`).
@@ -22,8 +23,10 @@ mod command;
 mod connect;
 mod crew;
 mod cursor;
+mod desk;
 mod failure;
 mod fetch;
+mod follow;
 mod hidden;
 mod idle;
 mod login;
@@ -33,6 +36,7 @@ mod patience;
 mod progress;
 mod reader;
 mod scan;
+mod seat;
 mod tls;
 mod watch;
 
@@ -43,7 +47,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use self::connect::Account;
-use super::{Counted, Known, Outlet, Source, SourceError};
+use super::{Counted, Known, Outlet, Signs, Source, SourceError};
 use crate::finding::Finding;
 use crate::position::SourceName;
 
@@ -117,6 +121,11 @@ impl Source for ImapSource {
         let account = Account::new(self.settings.clone(), self.patience).await?;
         scan::scan(self.name.clone(), account, known, outlet).await
     }
+
+    async fn follow(&self, known: Arc<dyn Known>, outlet: Outlet, signs: Arc<dyn Signs>) -> Result<(), SourceError> {
+        follow::follow(self, known, outlet, signs).await
+    }
+
     async fn census(&self, known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError> {
         let account = Account::new(self.settings.clone(), self.patience).await?;
         census::census(self.name.clone(), account, known).await

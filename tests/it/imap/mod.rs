@@ -2,6 +2,7 @@
 
 mod census;
 mod dovecot;
+mod follow;
 mod interruptions;
 mod lifetimes;
 mod scripted;
