@@ -53,6 +53,8 @@ struct Shift {
     /// How each mailbox stood when it was read, and when that was.
     standings: BTreeMap<String, (Option<Standing>, Instant)>,
     poll_at: Instant,
+    /// What it had to read when it last looked.
+    share: Vec<Mailbox>,
 }
 
 impl Seat {
@@ -83,7 +85,7 @@ impl Seat {
             };
             self.desk.take(self.number);
             let push = if session.capabilities.has("IDLE") { Push::Offered } else { Push::Refused };
-            let shift = Shift { session, push, standings: BTreeMap::new(), poll_at: Instant::now() };
+            let shift = Shift { session, push, standings: BTreeMap::new(), poll_at: Instant::now(), share: Vec::new() };
             match self.hold(shift).await {
                 Ok(session) => {
                     self.desk.leave(self.number);
@@ -123,11 +125,12 @@ impl Seat {
                 }
                 return Ok(shift.session);
             };
-            if Instant::now() >= shift.poll_at {
+            if Instant::now() >= shift.poll_at || shift.share != share {
                 for mailbox in rest {
                     self.poll(&mut shift, mailbox).await?;
                 }
                 shift.poll_at = Instant::now() + self.account.patience.poll;
+                shift.share.clone_from(&share);
             }
             let arrivals = shift.session.connection.arrivals();
             let brought = self.read(&mut shift, watched).await?;

@@ -292,7 +292,7 @@ async fn a_message_that_is_expunged_before_it_is_fetched_is_no_trouble() {
 #[tokio::test]
 async fn one_mailbox_in_trouble_keeps_no_other_back() {
     let mut dovecot = Dovecot::start();
-    let wanted = ImapSettings { mailboxes: vec!["INBOX".into(), "Nowhere".into(), "Sent".into()], ..account(&dovecot, 2) };
+    let wanted = ImapSettings { mailboxes: vec!["INBOX".into(), "Nowhere".into(), "Sent".into()], ..account(&dovecot, 3) };
     dovecot.deliver("alice", "Sent", &mail(1));
     let listing = Patience { poll: NEVER, list: Duration::from_secs(1), idle: NEVER, ..Patience::default() };
     let mut followed = Followed::start(source(wanted).with_patience(listing));
