@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt;
@@ -15,6 +16,7 @@ use tracing::debug;
 use super::command::{Command, Connection, Greeting, Wire};
 use super::failure::Failure;
 use super::login::{Capabilities, log_in};
+use super::oauth2::Tokens;
 use super::patience::Patience;
 use super::{ImapSettings, Security, tls};
 use crate::source::SourceError;
@@ -28,6 +30,7 @@ pub(super) struct Account {
     pub(super) settings: ImapSettings,
     pub(super) patience: Patience,
     connector: Option<TlsConnector>,
+    tokens: Option<Arc<Tokens>>,
 }
 
 /// A connection that is logged in.
@@ -50,7 +53,7 @@ impl Session {
 
 impl Account {
     /// An account whose trust anchors are read. Nothing is connected yet.
-    pub(super) async fn new(settings: ImapSettings, patience: Patience) -> Result<Self, SourceError> {
+    pub(super) async fn new(settings: ImapSettings, patience: Patience, tokens: Option<Arc<Tokens>>) -> Result<Self, SourceError> {
         let connector = match settings.security {
             Security::Implicit | Security::StartTls => Some(
                 tls::load(settings.ca_file.clone()).await.map_err(|why| SourceError::Tls { host: settings.host.clone(), why })?,
@@ -61,7 +64,7 @@ impl Account {
                 return Err(SourceError::Tls { host: settings.host, why });
             }
         };
-        Ok(Self { settings, patience, connector })
+        Ok(Self { settings, patience, connector, tokens })
     }
 
     /// The same with another patience.
@@ -74,7 +77,7 @@ impl Account {
         let securing = timeout(self.patience.connect, self.secure()).await;
         let (mut connection, greeting) = securing.unwrap_or_else(|_| Err(self.unreachable(self.silence())))?;
         let capabilities = match greeting {
-            Greeting::Stranger => log_in(&mut connection, &self.settings).await?,
+            Greeting::Stranger => log_in(&mut connection, &self.settings, self.tokens.as_deref()).await?,
             Greeting::Known => Capabilities::ask(&mut connection).await?,
         };
         capabilities.introduce(&mut connection).await?;

@@ -77,7 +77,7 @@ async fn begin(source: &ImapSource, following: Following, signs: Arc<dyn Signs>)
 }
 
 async fn scan(source: &ImapSource, following: &Following) -> Result<Account, SourceError> {
-    let account = Account::new(source.settings.clone(), source.patience).await?;
+    let account = source.account().await?;
     let brief = Patience { tries: source.patience.tries.min(TRIES), ..source.patience };
     crew::send(account.clone().with_patience(brief), following.clone()).await?;
     Ok(account)

@@ -135,11 +135,13 @@ impl Seat {
             let arrivals = shift.session.connection.arrivals();
             let brought = self.read(&mut shift, watched).await?;
             (self.pauses, self.breaks) = (Pauses::default(), 0);
-            if brought == Some(Brought::News) && shift.session.connection.arrivals() > arrivals {
-                continue;
-            }
-            if brought == Some(Brought::Nothing) && noticed == Noticed::Arrival {
+            let is_more_told = shift.session.connection.arrivals() > arrivals;
+            if brought == Some(Brought::Nothing) && (is_more_told || noticed == Noticed::Arrival) {
                 sleep(FALSE_ALARM).await;
+            }
+            if is_more_told {
+                noticed = Noticed::Nothing(0);
+                continue;
             }
             let poll_at = (!rest.is_empty()).then_some(shift.poll_at);
             let rests_until = self.desk.rests_until(&watched.name);

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::ImapSource;
 use super::command::{Command, Connection};
-use super::connect::{Account, Session};
+use super::connect::Session;
 use super::cursor::Cursor;
 use super::failure::Failure;
 use super::fetch::{self, Examined};
@@ -44,7 +44,7 @@ impl ImapSource {
     /// # Errors
     /// When it cannot be opened, there is no such mailbox, or the server offers no IDLE and has to be polled.
     pub async fn watcher(&self, mailbox: &str) -> Result<Watcher, SourceError> {
-        let account = Account::new(self.settings.clone(), self.patience).await?;
+        let account = self.account().await?;
         let failed = |failure: Failure| failure.into_error(account.address());
         let mut session = account.open().await.map_err(failed)?;
         let mailboxes = list(&mut session).await.map_err(failed)?;
