@@ -69,6 +69,8 @@ pub enum Part {
     File(u32),
     /// The hidden text, as a file.
     Hidden,
+    /// The n-th pointer, from 0: under the first post of a thread that has turned out to go on in another one.
+    Link(u32),
 }
 
 impl fmt::Display for Part {
@@ -78,6 +80,7 @@ impl fmt::Display for Part {
             Self::Quote(lines) => write!(f, "quote/{}+{}", lines.first, lines.count),
             Self::File(n) => write!(f, "file/{n}"),
             Self::Hidden => f.write_str("hidden"),
+            Self::Link(n) => write!(f, "link/{n}"),
         }
     }
 }

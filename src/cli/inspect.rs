@@ -12,9 +12,11 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use super::{Common, Outcome, Screen};
-use crate::mail::text::{self, Reading};
+use crate::mail::attachment::Fate;
+use crate::mail::shared::{self, SharedLink};
+use crate::mail::text::Reading;
 use crate::mail::thread::{MapMemory, links, place};
-use crate::mail::{self, Attachment, Correspondent, Message, MessageId, MessageKey, ThreadId};
+use crate::mail::{self, Attachment, Correspondent, Message, MessageId, MessageKey, Parts, ThreadId};
 use crate::source::read::{self, Mail};
 
 /// How many mails are understood at a time, and about how many bytes of them; each core takes its share.
@@ -23,7 +25,7 @@ const BATCH_BYTES: usize = 16 * 1024 * 1024;
 
 /// Read mail files and say what the program understands of them.
 ///
-/// A path is read by what it holds: an mbox, a directory as Maildir or as a tree of mails, else one mail. Needs no
+/// A path is read by what it holds: an mbox, a PST, a directory as Maildir or as a tree of mails, else one mail. Needs no
 /// configuration and changes nothing.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -112,19 +114,21 @@ struct Understood {
     index: u64,
     message: Message,
     reading: Reading,
+    shared: Vec<SharedLink>,
     notes: Vec<String>,
 }
 
 impl Understood {
     fn of(mail: &Mail) -> Self {
         let message = mail::parse(&mail.raw);
-        let reading = text::read_under(&message.subject, &message.body);
+        let reading = message.reading();
+        let shared = shared::links(&reading.text);
         let notes = [mail.notes.as_slice(), &message.notes, &reading.notes].concat();
-        Self { path: mail.path.display().to_string(), index: mail.index, message, reading, notes }
+        Self { path: mail.path.display().to_string(), index: mail.index, message, reading, shared, notes }
     }
 
     fn row(&self, thread: Option<ThreadId>) -> Row<'_> {
-        let Message { key, message_id, subject, date, from, to, cc, reply_to, attachments, .. } = &self.message;
+        let Message { key, message_id, subject, date, from, to, cc, reply_to, attachments, parts, .. } = &self.message;
         Row {
             path: &self.path,
             index: self.index,
@@ -140,6 +144,8 @@ impl Understood {
             text: &self.reading.text,
             hidden: &self.reading.hidden,
             attachments: attachments.iter().map(File::of).collect(),
+            parts,
+            shared_links: &self.shared,
             notes: &self.notes,
         }
     }
@@ -162,6 +168,8 @@ struct Row<'m> {
     text: &'m str,
     hidden: &'m str,
     attachments: Vec<File<'m>>,
+    parts: &'m Parts,
+    shared_links: &'m [SharedLink],
     notes: &'m [String],
 }
 
@@ -174,12 +182,35 @@ struct File<'m> {
     size: u64,
     sha256: &'m mail::Digest,
     inline: bool,
+    /// Why a post does not carry it, as far as the message says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_carried: Option<String>,
+    /// The attachments of a message within the message.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Self>,
 }
 
 impl<'m> File<'m> {
     fn of(attachment: &'m Attachment) -> Self {
-        let Attachment { name, media_type, size, sha256, inline, .. } = attachment;
-        Self { name: name.as_deref(), media_type, size: *size, sha256, inline: *inline }
+        let Attachment { name, media_type, size, sha256, inline, contents, .. } = attachment;
+        let attachments = contents.iter().map(Self::of).collect();
+        Self {
+            name: name.as_deref(),
+            media_type,
+            size: *size,
+            sha256,
+            inline: *inline,
+            not_carried: not_carried(attachment),
+            attachments,
+        }
+    }
+}
+
+fn not_carried(attachment: &Attachment) -> Option<String> {
+    match &attachment.fate {
+        Fate::Carried => None,
+        Fate::Named(named) => Some(named.to_string()),
+        Fate::LeftOut(left_out) => Some(left_out.to_string()),
     }
 }
 
@@ -188,7 +219,7 @@ struct ForPeople<'m>(&'m Understood, Option<ThreadId>);
 
 impl fmt::Display for ForPeople<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(Understood { path, index, message, reading, notes }, thread) = self;
+        let Self(Understood { path, index, message, reading, shared, notes }, thread) = self;
         writeln!(f, "{path} #{index}")?;
         let mut field = |name: &str, value: &str| if value.is_empty() { Ok(()) } else { writeln!(f, "  {name:<9}{value}") };
         field("Subject", &message.subject)?;
@@ -201,8 +232,13 @@ impl fmt::Display for ForPeople<'_> {
         field("Thread", &thread.map(|thread| short(thread.digest())).unwrap_or_default())?;
         field("Key", &short(message.key.digest()))?;
         for file in &message.attachments {
-            let name = file.name.as_deref().unwrap_or("(no name)");
-            field("File", &format!("{name}, {}, {}", file.media_type, size(file.size)))?;
+            field("File", &in_words(file))?;
+            for inner in &file.contents {
+                field("", &format!("  in it: {}", in_words(inner)))?;
+            }
+        }
+        for SharedLink { service, url } in shared {
+            field("Shared", &format!("{service}: {url}"))?;
         }
         for note in notes {
             field("Note", note)?;
@@ -217,6 +253,13 @@ impl fmt::Display for ForPeople<'_> {
             lines => writeln!(f, "  └ {lines} lines of history or signature hidden"),
         }
     }
+}
+
+/// A file in one line.
+fn in_words(file: &Attachment) -> String {
+    let name = file.name.as_deref().unwrap_or("(no name)");
+    let reason = not_carried(file).map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!("{name}, {}, {}{reason}", file.media_type, size(file.size))
 }
 
 fn names(people: &[Correspondent]) -> String {

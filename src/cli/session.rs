@@ -70,6 +70,13 @@ pub(super) fn assembled(
     Arc::new(World { config, ledger, keeping, destinations, watch, health, work, stop, clock: Utc::now })
 }
 
+/// The same ledger under another configuration.
+pub(super) fn reconfigured(before: &World, config: Config) -> anyhow::Result<Arc<World>> {
+    let destinations = destinations(&config)?;
+    let keeping = Keeping::Vault(Vault::of(&config.state));
+    Ok(assembled(config, before.ledger.clone(), keeping, destinations, Progress::new()))
+}
+
 /// Looks at sources and destinations over a ledger that stays as it is: here, or in the process that has it, where one runs.
 pub(super) fn in_dry_world(
     (common, screen): (&Common, &Screen),

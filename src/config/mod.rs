@@ -93,8 +93,10 @@ pub enum SourceKind {
     Mbox(PathBuf),
     /// A Maildir, with its subfolders.
     Maildir(PathBuf),
-    /// `.eml` files.
+    /// `.eml` and `.msg` files.
     Eml(PathBuf),
+    /// PST files.
+    Pst(PathBuf),
 }
 
 /// One `[[destination]]`.

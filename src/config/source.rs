@@ -36,7 +36,7 @@ pub(super) fn source(mut table: Table<'_>, unverified: Option<UnverifiedSenders>
     let own_unverified = table.choice("unverified_senders", UNVERIFIED);
     let trusted_servers = table.texts("authserv_ids").unwrap_or_default();
     if !table.has("kind") {
-        table.missing("kind", "kind = \"imap\", \"mbox\", \"maildir\" or \"eml\"");
+        table.missing("kind", "kind = \"imap\", \"mbox\", \"maildir\", \"eml\" or \"pst\"");
         return None;
     }
     let kind = table.choice("kind", KINDS)?;
@@ -45,9 +45,7 @@ pub(super) fn source(mut table: Table<'_>, unverified: Option<UnverifiedSenders>
         Kind::Mbox => path(&mut table, "mail/*.mbox", setting).map(SourceKind::Mbox),
         Kind::Maildir => path(&mut table, "Maildir", setting).map(SourceKind::Maildir),
         Kind::Eml => path(&mut table, "mail/*.eml", setting).map(SourceKind::Eml),
-        Kind::Pst => {
-            return table.not_built_yet("kind", "pst", "export the mailbox as mbox or .eml files and read these");
-        }
+        Kind::Pst => path(&mut table, "mail/*.pst", setting).map(SourceKind::Pst),
     };
     table.finish();
     let by_kind = if kind == Kind::Imap { UnverifiedSenders::Hold } else { UnverifiedSenders::Allow };

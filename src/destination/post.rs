@@ -3,8 +3,9 @@
 //! The first post of a message carries its heading (author, people, date, subject) and the first piece of its text;
 //! further pieces follow, numbered; then what was recovered of a turn that stands nowhere but in a quotation; then each
 //! file; then, where that is wanted, the hidden text as a file. A file that is not carried (too large, a type that runs,
-//! empty where the destination refuses that) is a *stub*: a line at the end of the text that names file, size, digest and
-//! reason. One that the thread has already is such a line too.
+//! empty where the destination refuses that, kept elsewhere) is a *stub*: a line at the end of the text that names file, size, digest and
+//! reason. One that the thread has already is such a line too. What is no content, such as a signature or a tracking
+//! pixel, is no part of a post.
 //!
 //! What is posted of a message is settled once ([`Outline::parts`]) and kept by the ledger; every part says the same in
 //! every run, since it is made of the message and of the part alone.
@@ -15,6 +16,8 @@ use chrono::{DateTime, FixedOffset, Utc};
 
 use super::{EmptyFiles, Limits};
 use crate::delivery::{DeliveryKey, Part};
+use crate::mail::attachment::{Fate, Named};
+use crate::mail::shared;
 use crate::mail::text::Reading;
 use crate::mail::turn::{self, Lines};
 use crate::mail::{Attachment, Byline, Correspondent, Digest, Message};
@@ -118,6 +121,8 @@ pub struct Letter<'a> {
     pub unsaid: Option<Lines>,
     /// Where the hidden text is for readers.
     pub hidden: HiddenText,
+    /// How many threads of the channel go on in the one of this message, and are to say so.
+    pub links: u32,
 }
 
 /// What will be posted of one message, without the files' bytes.
@@ -135,6 +140,10 @@ pub struct Outline {
     pub hidden: Option<String>,
     /// How many attachments are only named.
     pub stubbed: usize,
+    /// How many attachments stand in the thread already, or come more than once, and are referred to.
+    pub referred_to: usize,
+    /// How many pointers are posted to this message's thread.
+    pub links: u32,
 }
 
 impl Outline {
@@ -143,7 +152,14 @@ impl Outline {
         let texts = (0_u32..).zip(&self.texts).map(|(n, _)| Part::Text(n));
         let quote = self.quote.iter().map(|(lines, _)| Part::Quote(*lines));
         let files = self.files.iter().copied().map(Part::File);
-        texts.chain(quote).chain(files).chain(self.hidden.iter().map(|_| Part::Hidden)).collect()
+        let links = (0..self.links).map(Part::Link);
+        texts.chain(quote).chain(files).chain(self.hidden.iter().map(|_| Part::Hidden)).chain(links).collect()
+    }
+
+    /// The post of a pointer to this message's thread.
+    pub fn link(&self, number: u32, key: DeliveryKey) -> Post {
+        let content = Content::Text { text: CONTINUES.to_owned(), number: 1, of: 1 };
+        Post { key, part: Part::Link(number), heading: self.heading.clone(), content }
     }
 
     /// The post of one piece of the text; `None` where there is no such piece.
@@ -183,6 +199,13 @@ impl Outline {
     }
 }
 
+/// What is said under the first post of a thread that has turned out to go on in another one, below the heading of the message
+/// that showed it: posts are never moved.
+const CONTINUES: &str = "[This thread goes on in another one, with this message. What was said here stays here.]";
+
+/// Links to shared drives that a post lists.
+const MAX_SHARED: usize = 5;
+
 /// The name of the file that holds the hidden text.
 const HIDDEN_NAME: &str = "quoted history and signature.txt";
 
@@ -201,9 +224,10 @@ pub fn outline(letter: &Letter<'_>, limits: &Limits) -> Outline {
             "(This message has files and no text.)"
         });
     }
-    for line in &carriage.lines {
+    let shared = shared::links(&letter.reading.text).into_iter().take(MAX_SHARED).map(|link| link.to_string());
+    for line in carriage.lines.into_iter().chain(shared) {
         text.push_str("\n\n");
-        text.push_str(line);
+        text.push_str(&line);
     }
     let first = limits.text_chars.saturating_sub(heading_chars(&heading)).max(limits.text_chars / 2);
     let texts = split(&text, first, limits.text_chars);
@@ -215,6 +239,8 @@ pub fn outline(letter: &Letter<'_>, limits: &Limits) -> Outline {
         heading,
         files: carriage.files,
         stubbed: carriage.stubbed,
+        referred_to: carriage.referred_to,
+        links: letter.links,
     }
 }
 
@@ -235,39 +261,35 @@ struct Carried {
     lines: Vec<String>,
     /// How many are neither in the channel nor carried to it.
     stubbed: usize,
+    /// How many stand in the channel by another post.
+    referred_to: usize,
 }
 
 fn carriage(letter: &Letter<'_>, limits: &Limits) -> Carried {
     let mut carried = Carried::default();
     let mut own: BTreeSet<Digest> = BTreeSet::new();
     for (index, attachment) in (0_u32..).zip(&letter.message.attachments) {
+        let by_itself = match &attachment.fate {
+            Fate::LeftOut(_) => continue,
+            Fate::Named(named @ Named::Elsewhere(_)) => Some(named.to_string()),
+            // Whether an empty file can be carried is for the channel to say.
+            Fate::Named(Named::Empty) | Fate::Carried => None,
+        };
         let by_policy = letter.stubs.iter().find(|(stubbed, _)| *stubbed == index).map(|(_, reason)| reason.clone());
-        if let Some(reason) = by_policy.or_else(|| by_limits(attachment, limits)) {
+        if let Some(reason) = by_policy.or(by_itself).or_else(|| by_limits(attachment, limits)) {
             carried.lines.push(not_carried(attachment, &reason));
             carried.stubbed += 1;
         } else if letter.above.contains(&index) {
             carried.lines.push(named("File posted above", attachment));
+            carried.referred_to += 1;
         } else if !own.insert(attachment.sha256) {
             carried.lines.push(named("File posted once with this message", attachment));
+            carried.referred_to += 1;
         } else {
             carried.files.push(index);
         }
     }
     carried
-}
-
-/// What is said in a thread that has turned out to go on in another one: posts are never moved. `on` is the heading of the
-/// other thread's first post.
-pub fn continues_in(on: &Heading) -> String {
-    let author = on.author.as_ref().map_or_else(
-        || "somebody".to_owned(),
-        |author| match author.name.as_str() {
-            "" => author.address.to_string(),
-            name => name.to_owned(),
-        },
-    );
-    let subject = if on.subject.is_empty() { "(no subject)" } else { &on.subject };
-    format!("[This thread goes on in another: “{subject}”, begun by {author} on {}.]", on.date.format("%-d %b %Y"))
 }
 
 fn heading(letter: &Letter<'_>) -> Heading {

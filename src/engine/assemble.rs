@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::{Config, DestinationConfig, DestinationKind, SourceConfig, SourceKind};
 use crate::delivery::{ChannelName, DestinationName};
 use crate::destination::{ArchiveDestination, ChannelSpec, Destination, Failure, SlackDestination, Visibility};
-use crate::source::{EmlSource, ImapSource, MaildirSource, MboxSource, Source};
+use crate::source::{EmlSource, ImapSource, MaildirSource, MboxSource, PstSource, Source};
 
 /// The source of a configuration; its mailboxes are named relative to `base`.
 pub fn source(config: &SourceConfig, base: &Path) -> Arc<dyn Source> {
@@ -16,6 +16,7 @@ pub fn source(config: &SourceConfig, base: &Path) -> Arc<dyn Source> {
         SourceKind::Mbox(path) => Arc::new(MboxSource::new(name, path.clone(), base)),
         SourceKind::Maildir(path) => Arc::new(MaildirSource::new(name, path.clone(), base)),
         SourceKind::Eml(path) => Arc::new(EmlSource::new(name, path.clone(), base)),
+        SourceKind::Pst(path) => Arc::new(PstSource::new(name, path.clone(), base)),
     }
 }
 

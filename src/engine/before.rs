@@ -29,6 +29,8 @@ pub(super) struct Before {
     pub(super) unsaid: Option<Lines>,
     /// Where the hidden text is for readers.
     pub(super) hidden: HiddenText,
+    /// How many threads of this channel have turned out to go on in this one, and are to say so.
+    pub(super) links: u32,
 }
 
 impl Before {
@@ -47,7 +49,9 @@ impl Before {
         let unsaid = others.unsaid(message, &reading.hidden)?;
         let attachments = (0_u32..).zip(&message.attachments);
         let above = attachments.filter(|(_, file)| posted.contains(&file.sha256)).map(|(index, _)| index).collect();
-        Ok(Self { above, unsaid, ..Self::nothing(world) })
+        let thread = world.ledger.thread(&world.ledger.message(&crossing.id.message)?)?;
+        let links = world.ledger.severed(&thread, &crossing.id)?;
+        Ok(Self { above, unsaid, links, ..Self::nothing(world) })
     }
 }
 
@@ -66,8 +70,9 @@ fn settled(crossing: &Crossing, message: &Message, posted: &BTreeSet<Digest>) ->
     }
     before.unsaid = parts.iter().find_map(|part| match part {
         Part::Quote(lines) => Some(*lines),
-        Part::Text(_) | Part::File(_) | Part::Hidden => None,
+        Part::Text(_) | Part::File(_) | Part::Hidden | Part::Link(_) => None,
     });
+    before.links = (0_u32..).zip(parts.iter().filter(|part| matches!(part, Part::Link(_)))).map(|(n, _)| n + 1).last().unwrap_or(0);
     before.hidden = if parts.contains(&Part::Hidden) { HiddenText::AsFile } else { HiddenText::InVault };
     before
 }
@@ -83,18 +88,12 @@ impl<'w> Others<'w> {
     fn of(world: &'w World, crossing: &Crossing) -> anyhow::Result<Self> {
         let own = world.ledger.message(&crossing.id.message)?;
         let keys = world.ledger.messages_of(&world.ledger.thread(&own)?)?;
-        let own_place = (own.date, crossing.id.message);
-        let (mut before, mut after) = (Vec::new(), Vec::new());
-        for key in keys.into_iter().filter(|key| *key != crossing.id.message) {
-            let record = world.ledger.message(&key)?;
-            let place = (record.date, key);
-            if place < own_place { &mut before } else { &mut after }.push((place, record));
-        }
-        before.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
-        after.sort_by_key(|(place, _)| *place);
-        let before = before.into_iter().map(|(_, record)| (record, true));
-        let records = before.chain(after.into_iter().map(|(_, record)| (record, false))).take(MOST_MESSAGES).collect();
-        Ok(Self { world, records })
+        let place = keys.iter().position(|key| *key == crossing.id.message).unwrap_or(keys.len());
+        let (before, after) = keys.split_at_checked(place).unwrap_or((&keys, &[]));
+        let before = before.iter().rev().map(|key| (key, true));
+        let nearest = before.chain(after.iter().skip(1).map(|key| (key, false))).take(MOST_MESSAGES);
+        let records = nearest.map(|(key, is_before)| Ok((world.ledger.message(key)?, is_before)));
+        Ok(Self { world, records: records.collect::<anyhow::Result<_>>()? })
     }
 
     /// The digests of the files that stand in the channel of a crossing, in this thread.
@@ -110,7 +109,7 @@ impl<'w> Others<'w> {
             let indexes: Vec<u32> = delivered
                 .filter_map(|delivery| match delivery.part {
                     Part::File(index) => Some(index),
-                    Part::Text(_) | Part::Quote(_) | Part::Hidden => None,
+                    Part::Text(_) | Part::Quote(_) | Part::Hidden | Part::Link(_) => None,
                 })
                 .collect();
             if indexes.is_empty() {

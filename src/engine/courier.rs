@@ -87,7 +87,7 @@ impl Courier {
                     return Ok(Carried::Waiting(reason.clone()));
                 }
                 Status::Planned => match prepared.post(delivery) {
-                    Some(post) => self.attempt(id, &post, thread, &mut patience).await?,
+                    Some(post) => self.attempt((id, delivery), &post, thread, &mut patience).await?,
                     None => Some(Event::Held(Reason::new("reading", "the message no longer has this part"))),
                 },
                 Status::InFlight(attempt) => match self.reach.resolve(delivery, attempt, &mut patience).await? {
@@ -105,7 +105,7 @@ impl Courier {
     /// Makes one attempt. The intent is recorded here; the event is the outcome, `None` where it is unknown.
     async fn attempt(
         &mut self,
-        id: &CrossingId,
+        (id, delivery): (&CrossingId, &Delivery),
         post: &Post,
         thread: &ThreadId,
         patience: &mut Patience,
@@ -115,7 +115,10 @@ impl Courier {
             Ok(handle) => handle,
             Err(reason) => return Ok(Some(Event::Held(reason))),
         };
-        let root = self.world.ledger.root(thread, id)?;
+        let root = match &delivery.under {
+            Some(root) => Some(root.clone()),
+            None => self.world.ledger.root(thread, id)?,
+        };
         // The turn is awaited before the attempt is recorded: the time of an attempt is the time of its call.
         self.reach.unless_stopped(self.reach.destination().turn(&channel)).await?;
         let attempt = Attempt { at: (self.world.clock)(), handle: handle.clone(), root: root.clone() };

@@ -318,6 +318,7 @@ fn step(delivery: &Delivery) -> Step {
         Part::Quote(_) => "recovered quotation".to_owned(),
         Part::File(number) => format!("file {}", number + 1),
         Part::Hidden => "hidden text".to_owned(),
+        Part::Link(_) => "pointer from a thread that goes on in this one".to_owned(),
     };
     Step { part, state: delivery.status.name(), detail }
 }

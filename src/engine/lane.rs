@@ -75,6 +75,7 @@ impl Lane {
 
     async fn walk(&mut self) -> Result<(), Halt> {
         let mut cursor = Cursor::default();
+        let mut arrivals = self.world.ledger.arrivals();
         loop {
             let page = self.world.ledger.next(self.destination.name(), &self.channel, &mut cursor, PAGE)?;
             if page.is_empty() {
@@ -86,6 +87,12 @@ impl Lane {
                     return Err(Halt::Stopped);
                 }
                 self.cross(crossing).await?;
+                // What arrived may belong before what comes next here, such as a root before its answers.
+                let now = self.world.ledger.arrivals();
+                if now != arrivals {
+                    (arrivals, cursor) = (now, Cursor::default());
+                    break;
+                }
             }
         }
     }

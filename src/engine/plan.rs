@@ -16,9 +16,9 @@ use crate::delivery::{ChannelName, PartnerName};
 use crate::destination::Limits;
 use crate::destination::post::{Outline, size};
 use crate::ledger::{Bound, Crossing, End};
-use crate::mail::Message;
-use crate::mail::text::{Reading, read_under};
+use crate::mail::text::Reading;
 use crate::mail::thread::{Example, Reuse, Reuses};
+use crate::mail::{Message, Parts};
 use crate::policy::gate::{Case, Verdict, judge, judge_partner};
 use crate::report::{Counts, IngestReport};
 use crate::source::{Found, Sent, Source};
@@ -47,6 +47,8 @@ pub struct Load {
     pub bytes: u64,
     /// Attachments that would only be named.
     pub stubbed: u64,
+    /// The leaf parts of these messages, by what would become of them.
+    pub parts: Parts,
 }
 
 /// What a backfill would do.
@@ -148,6 +150,7 @@ impl Load {
             files: outline.files.len() as u64,
             bytes: files.map(|file| file.size).sum(),
             stubbed: outline.stubbed as u64,
+            parts: parts(outline, message),
         }
     }
 
@@ -157,7 +160,15 @@ impl Load {
         self.files += other.files;
         self.bytes += other.bytes;
         self.stubbed += other.stubbed;
+        self.parts.add(other.parts);
     }
+}
+
+/// The leaf parts of a message by what becomes of them in this channel.
+fn parts(outline: &Outline, message: &Message) -> Parts {
+    let Parts { leaves, left_out, .. } = message.parts;
+    let (stubbed, referred_to) = (outline.stubbed, outline.referred_to);
+    Parts { leaves, left_out, stubbed, referred_to, posted: leaves.saturating_sub(left_out + stubbed + referred_to) }
 }
 
 impl World {
@@ -179,7 +190,7 @@ impl World {
         expected.reuses.lock().unwrap_or_else(PoisonError::into_inner).see(message);
         let origin = origin(self, &found.position.source, found.sent == Sent::Yes);
         let (date, dated_by) = understand::dated(message, found.internal_date, now);
-        let reading = if bound_for.is_empty() { Reading::default() } else { read_under(&message.subject, &message.body) };
+        let reading = if bound_for.is_empty() { Reading::default() } else { message.reading() };
         let before = Before::nothing(self);
         let judged = bound_for.iter().filter_map(|bound| {
             let partner = self.config.directory.partner(&bound.partner)?;
@@ -300,6 +311,11 @@ impl fmt::Display for Plan {
                 load.files,
                 size(load.bytes),
                 load.stubbed
+            )?;
+            let Parts { leaves, posted, referred_to, stubbed, left_out } = load.parts;
+            writeln!(
+                f,
+                "  {leaves} parts of mail = {posted} posted + {referred_to} referred to + {stubbed} only named + {left_out} left out"
             )?;
             partner.held.write(f, "hold")?;
             partner.dropped.write(f, "drop")?;

@@ -8,7 +8,7 @@ use crate::delivery::Part;
 use crate::destination::Limits;
 use crate::destination::post::{DatedBy, Letter, Outline, Post, outline};
 use crate::ledger::{Crossing, Delivery};
-use crate::mail::text::{self, Reading};
+use crate::mail::text::Reading;
 use crate::mail::{self, Message, attachment};
 use crate::policy::gate::{Carriage, Case, Origin, Verdict, carriage, judge};
 use crate::policy::{UnverifiedSenders, byline};
@@ -33,7 +33,7 @@ impl Prepared {
         let message = mail::parse(&raw);
         let verdict = verdict(world, crossing, &message, &origin(world, &record.source, record.sent));
         let dated_by = understand::dated(&message, record.internal_date, (world.clock)()).1;
-        let reading = text::read_under(&message.subject, &message.body);
+        let reading = message.reading();
         let before = Before::of(world, crossing, &message, &reading)?;
         let outline =
             outline_of(world, &Read { message: &message, reading: &reading, raw: &raw }, &before, (record.date, dated_by), limits);
@@ -51,6 +51,7 @@ impl Prepared {
             Part::Text(number) => self.outline.text(number, delivery.key),
             Part::Quote(lines) => self.outline.quote(lines, delivery.key),
             Part::Hidden => self.outline.hidden(delivery.key),
+            Part::Link(number) => Some(self.outline.link(number, delivery.key)),
             Part::File(index) => {
                 let listed = self.message.attachments.get(usize::try_from(index).ok()?)?;
                 let bytes = attachment::bytes(&self.raw, listed)?;
@@ -106,6 +107,7 @@ pub(super) fn outline_of(
         }
     }
     let byline = byline(&world.config.directory, message);
-    let (above, unsaid, hidden) = (&before.above, before.unsaid, before.hidden);
-    outline(&Letter { message, byline: &byline, reading, date, dated_by, stubs: &stubs, above, unsaid, hidden }, limits)
+    let Before { above, unsaid, hidden, links, .. } = before;
+    let (unsaid, hidden, links) = (*unsaid, *hidden, *links);
+    outline(&Letter { message, byline: &byline, reading, date, dated_by, stubs: &stubs, above, unsaid, hidden, links }, limits)
 }

@@ -151,6 +151,31 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// Whether something may wait in a channel's queue then that did not before.
+    pub(super) fn brings_work(&self) -> bool {
+        match self {
+            Self::Admitted(candidate) => !candidate.bound_for.is_empty(),
+            Self::Rerouted { .. } | Self::Released { .. } => true,
+            Self::Began { .. }
+            | Self::Ended {}
+            | Self::Seen { .. }
+            | Self::Unreadable { .. }
+            | Self::Reached { .. }
+            | Self::Scanned { .. }
+            | Self::RoutedBy(_)
+            | Self::Expanded { .. }
+            | Self::Happened { .. }
+            | Self::Judged { .. }
+            | Self::Approved { .. }
+            | Self::Retracted { .. }
+            | Self::Kept { .. }
+            | Self::Restated { .. }
+            | Self::Row { .. } => false,
+        }
+    }
+}
+
 /// Makes one change in a transaction.
 pub(super) fn apply(transaction: &mut Overlay<'_>, stamp: &Stamp, change: &Change) -> Result<(), LedgerError> {
     match change {

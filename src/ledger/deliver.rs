@@ -9,7 +9,7 @@ use super::keys;
 use super::record::{Crossing, CrossingId, Delivery, Expansion, Made, MessageRecord};
 use super::state::{Event, Status};
 use super::store::{Overlay, after, walk};
-use super::threads::{current_in, current_in_overlay};
+use super::threads::{current_in, current_in_overlay, take_severed};
 use super::{Ledger, LedgerError, decode, encode};
 use crate::delivery::{Approval, ChannelName, DeliveryKey, DestinationName, Part, PartnerName, Receipt};
 use crate::mail::{MessageKey, ThreadId};
@@ -192,9 +192,17 @@ impl Ledger {
 pub(super) fn expanded(transaction: &mut Overlay<'_>, id: &CrossingId, parts: &[Part]) -> Result<(), LedgerError> {
     let mut crossing = crossing_in(transaction, id)?;
     for &part in parts {
-        if !crossing.deliveries.iter().any(|delivery| delivery.part == part) {
-            crossing.deliveries.push(Delivery::planned(id, part));
+        if crossing.deliveries.iter().any(|delivery| delivery.part == part) {
+            continue;
         }
+        let mut delivery = Delivery::planned(id, part);
+        if matches!(part, Part::Link(_)) {
+            delivery.under = take_severed(transaction, id)?;
+            if delivery.under.is_none() {
+                continue;
+            }
+        }
+        crossing.deliveries.push(delivery);
     }
     crossing.expansion = Expansion::Done;
     put_crossing_in(transaction, &crossing)

@@ -1,5 +1,6 @@
 //! The write side: changes are made in a transaction, appended to the trail, and only then shown by the index.
 
+use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 
 use super::audit::{BatchId, Stamp, Trail};
@@ -100,6 +101,11 @@ impl Ledger {
             Run { batch: Some(batch), command: command.to_owned(), user: user.to_owned() };
     }
 
+    /// Grows whenever something new may wait in a channel's queue.
+    pub fn arrivals(&self) -> u64 {
+        self.arrivals.load(Ordering::SeqCst)
+    }
+
     /// The command of the run, and who runs it.
     pub(super) fn run(&self) -> (String, String) {
         let run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
@@ -121,12 +127,16 @@ impl Ledger {
         }
         let Edit { mut transaction, stamp, changes } = edit;
         let entries = changes.len();
+        let brings_work = changes.iter().any(Change::brings_work);
         if let Some(trail) = &mut writer.trail {
             let draft = trail.draft(&stamp, changes)?;
             trail.append(&draft)?;
             transaction.put(table::HEAD.to_vec(), encode(&draft.head)?);
         }
         self.store().apply(transaction.into_writes()).inspect_err(|error| writer.broken = Some(error.to_string()))?;
+        if brings_work {
+            self.arrivals.fetch_add(1, Ordering::SeqCst);
+        }
         writer.unsettled += entries;
         if writer.unsettled >= SETTLE_EVERY {
             writer.unsettled = 0;

@@ -27,6 +27,8 @@ pub(super) mod table {
     pub(in crate::ledger) const ROOT: &[u8] = b"R";
     pub(in crate::ledger) const BATCH: &[u8] = b"N";
     pub(in crate::ledger) const THREAD: &[u8] = b"T";
+    /// First posts of threads that have turned out to go on in another one, and do not say so yet.
+    pub(in crate::ledger) const SEVERED: &[u8] = b"L";
     /// The last entry of the audit trail that the index shows.
     pub(in crate::ledger) const HEAD: &[u8] = b"H";
 }
@@ -128,6 +130,19 @@ pub(super) fn members_from(bucket: &Digest, at: DateTime<Utc>) -> Vec<u8> {
 pub(super) fn member(bucket: &Digest, at: DateTime<Utc>, message: &MessageKey) -> Vec<u8> {
     let mut key = members_from(bucket, at);
     short(&mut key, message.digest());
+    key
+}
+
+/// The prefix of the severed roots of one thread: those of all channels.
+pub(super) fn severed_of(thread: &ThreadId) -> Vec<u8> {
+    [table::SEVERED, thread.digest().as_bytes()].concat()
+}
+
+/// The same in one channel.
+pub(super) fn severed_in(thread: &ThreadId, destination: &DestinationName, channel: &ChannelName) -> Vec<u8> {
+    let mut key = severed_of(thread);
+    text(&mut key, destination.as_str());
+    text(&mut key, channel.as_str());
     key
 }
 

@@ -27,6 +27,7 @@ mod undo;
 mod words;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
@@ -108,6 +109,7 @@ pub struct Ledger {
     holder: String,
     clock: fn() -> DateTime<Utc>,
     run: Mutex<Run>,
+    arrivals: AtomicU64,
     _lock: Option<StateLock>,
     _aside: Option<TempDir>,
 }
@@ -142,6 +144,7 @@ impl Ledger {
     /// Opens what is locked.
     fn opened(disk: Disk, lock: StateLock, state: &Path, holder: &str, clock: fn() -> DateTime<Utc>) -> Result<Self, LedgerError> {
         let store = open_index(disk.clone(), &lock::index_dir(state))?;
+        restate::bring_up(store.as_ref())?;
         let trail = match catch_up(store.as_ref(), state)? {
             Standing::Level(head) => Trail::open(disk, state, head)?,
             Standing::Apart(why) => {
@@ -180,6 +183,7 @@ impl Ledger {
             holder: holder.to_owned(),
             clock,
             run: Mutex::default(),
+            arrivals: AtomicU64::new(0),
             _lock: None,
             _aside: None,
         }

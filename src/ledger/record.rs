@@ -7,7 +7,7 @@ use super::LedgerError;
 use super::audit::BatchId;
 use super::state::Status;
 use super::undo::Undo;
-use crate::delivery::{Attempt, ChannelName, DeliveryKey, DestinationName, Part, PartnerName, Reason};
+use crate::delivery::{Attempt, ChannelName, DeliveryKey, DestinationName, Part, PartnerName, Reason, Receipt};
 use crate::mail::{Address, Digest, MessageId, MessageKey, ThreadId};
 use crate::position::SourceName;
 
@@ -106,6 +106,9 @@ pub struct Delivery {
     pub key: DeliveryKey,
     /// Where it stands.
     pub status: Status,
+    /// The first post under which it goes, where that is not the one of its thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<Receipt>,
     /// Its last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<Made>,
@@ -147,7 +150,7 @@ impl Delivery {
     /// A delivery that is to be posted.
     pub fn planned(crossing: &CrossingId, part: Part) -> Self {
         let key = DeliveryKey::of(&crossing.message, &crossing.destination, &crossing.channel, part);
-        Self { part, key, status: Status::Planned, made: None, undo: None }
+        Self { part, key, status: Status::Planned, under: None, made: None, undo: None }
     }
 }
 

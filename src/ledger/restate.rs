@@ -8,10 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::audit::{Head, Stamp, Trail, put_aside};
 use super::change::Change;
-use super::keys::table;
+use super::keys::{self, table};
+use super::record::MessageRecord;
 use super::store::{Overlay, Store, walk};
-use super::{LedgerError, encode};
+use super::threads::current_in;
+use super::{LedgerError, decode, encode};
 use crate::disk::Disk;
+use crate::mail::{Digest, MessageKey};
 
 /// Rows that are written at once.
 const MAX_ROWS: usize = 512;
@@ -43,6 +46,22 @@ pub(super) fn restate(disk: Disk, store: &dyn Store, state: &Path, stamp: &Stamp
     store.apply(transaction.into_writes())?;
     store.settle()?;
     Ok(trail)
+}
+
+/// Brings the rows of an earlier format up to this one: format 1 kept no list of the messages of a thread.
+pub(super) fn bring_up(store: &dyn Store) -> Result<(), LedgerError> {
+    if store.get(table::FORMAT)?.map(|bytes| decode::<u32>(&bytes)).transpose()? != Some(1) {
+        return Ok(());
+    }
+    let mut transaction = Overlay::new(store);
+    walk(store, table::MESSAGE, |key, value| {
+        let digest = key.last_chunk::<32>().ok_or_else(|| LedgerError::Damaged("a message key is cut".into()))?;
+        let record: MessageRecord = decode(value)?;
+        let thread = current_in(store, &record.thread)?;
+        transaction.put(keys::message_of(&thread, record.date, &MessageKey::new(Digest::from_bytes(*digest))), Vec::new());
+        Ok(())
+    })?;
+    store.apply(transaction.into_writes())
 }
 
 /// Puts back one row.

@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
+use super::admit::message_in;
 use super::keys::{self, table};
-use super::record::MessageRecord;
+use super::record::{CrossingId, MessageRecord};
 use super::store::{Overlay, Store, after, walk};
 use super::{Ledger, LedgerError, decode, encode};
+use crate::delivery::Receipt;
 use crate::mail::id::Digest;
 use crate::mail::thread::{Member, Memory};
 use crate::mail::{MessageId, MessageKey, ThreadId};
@@ -16,6 +18,17 @@ pub(super) struct Threads<'a, 'b>(pub(super) &'a mut Overlay<'b>);
 /// Merges that are followed before the index is called broken: each merge makes one, and a chain is as long as the
 /// thread has merges.
 const MAX_ALIASES: usize = 10_000;
+
+impl Threads<'_, '_> {
+    /// Moves all rows under one prefix to another one.
+    fn move_rows(&mut self, from: &[u8], to: &[u8]) -> Result<(), LedgerError> {
+        for (key, value) in self.0.scan(from, &after(from), usize::MAX)?.rows {
+            self.0.put([to, key.get(from.len()..).unwrap_or_default()].concat(), value);
+            self.0.remove(key);
+        }
+        Ok(())
+    }
+}
 
 impl Memory for Threads<'_, '_> {
     type Error = LedgerError;
@@ -45,17 +58,18 @@ impl Memory for Threads<'_, '_> {
         // where the winner has none in that channel.
         let (lost, won) = (keys::roots_of(&loser), keys::roots_of(&winner));
         for (key, receipt) in self.0.scan(&lost, &after(&lost), usize::MAX)?.rows {
-            let moved = [won.as_slice(), key.get(lost.len()..).unwrap_or_default()].concat();
+            let channel = key.get(lost.len()..).unwrap_or_default();
+            let moved = [won.as_slice(), channel].concat();
             if self.0.get(&moved)?.is_none() {
                 self.0.put(moved, receipt);
+            } else {
+                // Two first posts stand: the next message of the thread in this channel links them.
+                let id = decode::<Receipt>(&receipt)?.id;
+                self.0.put([keys::severed_of(&winner).as_slice(), channel, id.as_bytes()].concat(), receipt);
             }
         }
-        let (lost, won) = (keys::messages_of(&loser), keys::messages_of(&winner));
-        for (key, _) in self.0.scan(&lost, &after(&lost), usize::MAX)?.rows {
-            self.0.put([won.as_slice(), key.get(lost.len()..).unwrap_or_default()].concat(), Vec::new());
-            self.0.remove(key);
-        }
-        Ok(())
+        self.move_rows(&keys::severed_of(&loser), &keys::severed_of(&winner))?;
+        self.move_rows(&keys::messages_of(&loser), &keys::messages_of(&winner))
     }
 
     fn members(
@@ -89,6 +103,30 @@ impl Ledger {
         })?;
         Ok(messages)
     }
+
+    /// How many first posts stand in a channel of threads that have turned out to go on in this one, and do not say so yet.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn severed(&self, thread: &ThreadId, id: &CrossingId) -> Result<u32, LedgerError> {
+        let mut severed = 0;
+        walk(self.store(), &keys::severed_in(thread, &id.destination, &id.channel), |_, _| {
+            severed += 1;
+            Ok(())
+        })?;
+        Ok(severed)
+    }
+}
+
+/// Takes the next severed first post of a thread in a channel, which is going to be linked.
+pub(super) fn take_severed(transaction: &mut Overlay<'_>, id: &CrossingId) -> Result<Option<Receipt>, LedgerError> {
+    let thread = current_in_overlay(transaction, &message_in(transaction, &id.message)?.thread)?;
+    let prefix = keys::severed_in(&thread, &id.destination, &id.channel);
+    let Some((key, receipt)) = transaction.scan(&prefix, &after(&prefix), usize::MAX)?.rows.into_iter().next() else {
+        return Ok(None);
+    };
+    transaction.remove(key);
+    decode(&receipt).map(Some)
 }
 
 /// The thread that a thread has become, merges followed.

@@ -1,4 +1,8 @@
-//! Attachments: what a message lists, and their bytes on demand.
+//! Attachments: what a message lists, what becomes of each, and their bytes on demand.
+
+use std::fmt;
+
+use serde::Serialize;
 
 use super::id::Digest;
 use super::parse::{self, clean};
@@ -6,7 +10,8 @@ use super::parse::{self, clean};
 /// One leaf part of a message that is not its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {
-    /// The file name, decoded and made harmless: no path, no control or direction characters; `None` where there is none.
+    /// The file name, decoded and made harmless: no path, no control or direction characters; that of a message within
+    /// the message is its subject where it has none of its own. `None` where there is none.
     pub name: Option<String>,
     /// The media type in lower case, such as `application/pdf`.
     pub media_type: String,
@@ -18,6 +23,93 @@ pub struct Attachment {
     pub inline: bool,
     /// The index of the part within the parsed message, for [`bytes`].
     pub part: usize,
+    /// Content-ID, by which the text refers to it (RFC 2392).
+    pub content_id: Option<String>,
+    /// What becomes of it in a post, as far as the message itself says.
+    pub fate: Fate,
+    /// The attachments of a message within the message; their parts count from its own beginning.
+    pub contents: Vec<Self>,
+}
+
+/// What becomes of an attachment in a post, as far as the message itself says. Policy and the channel may still keep it
+/// back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is carried.
+    Carried,
+    /// The text names it, with the reason.
+    Named(Named),
+    /// It is no content: no post shows it.
+    LeftOut(LeftOut),
+}
+
+/// Why an attachment is only named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// It has no bytes.
+    Empty,
+    /// It is kept at this address (RFC 2017); an empty one where the message does not say it so.
+    Elsewhere(String),
+}
+
+/// Why an attachment is no content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftOut {
+    /// It signs the message.
+    Signature,
+    /// It says how the message is encrypted.
+    Control,
+    /// A picture of hardly a pixel, which tells its sender that it was looked at.
+    TrackingPixel,
+    /// A small picture of a signature.
+    Logo,
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("it is empty"),
+            Self::Elsewhere(url) if url.is_empty() => f.write_str("it is kept elsewhere"),
+            Self::Elsewhere(url) => write!(f, "it is kept at {url}"),
+        }
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Signature => "it signs the message",
+            Self::Control => "it says how the message is encrypted",
+            Self::TrackingPixel => "a tracking pixel",
+            Self::Logo => "a small picture of a signature",
+        })
+    }
+}
+
+/// The leaf parts of a message by what becomes of them; the four sums add up to `leaves`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Parts {
+    /// All of them.
+    pub leaves: usize,
+    /// Text that is shown, in whatever form, and files that are carried.
+    pub posted: usize,
+    /// Files that stand in the thread already; whoever knows the thread moves them here.
+    pub referred_to: usize,
+    /// Files that are only named.
+    pub stubbed: usize,
+    /// What is no content, or another form of what is shown.
+    pub left_out: usize,
+}
+
+impl Parts {
+    /// Adds those of another message.
+    pub fn add(&mut self, other: Self) {
+        self.leaves += other.leaves;
+        self.posted += other.posted;
+        self.referred_to += other.referred_to;
+        self.stubbed += other.stubbed;
+        self.left_out += other.left_out;
+    }
 }
 
 /// The decoded bytes of an attachment, read again from the raw message; `None` where the raw message is not the one that

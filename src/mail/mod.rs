@@ -6,11 +6,16 @@ pub mod address;
 pub mod attachment;
 pub mod authentication;
 pub mod author;
+mod calendar;
 pub mod dating;
 pub mod id;
 mod identity;
 pub mod lookalike;
+pub mod outlook;
 mod parse;
+mod picture;
+mod reading;
+pub mod shared;
 mod subject;
 pub mod text;
 pub mod thread;
@@ -19,7 +24,7 @@ pub mod turn;
 use chrono::{DateTime, FixedOffset};
 
 pub use self::address::{Address, Correspondent};
-pub use self::attachment::Attachment;
+pub use self::attachment::{Attachment, Parts};
 pub use self::authentication::AuthenticationResults;
 pub use self::author::Byline;
 pub use self::id::{Digest, MessageId, MessageKey, ThreadId};
@@ -64,6 +69,10 @@ pub struct Message {
     pub body: Body,
     /// Every leaf part with Content-Disposition attachment, or a file name, or a main type other than text, in order.
     pub attachments: Vec<Attachment>,
+    /// Invitations and other events of its calendars, as text that people read.
+    pub invitations: Vec<String>,
+    /// The leaf parts by what becomes of them.
+    pub parts: Parts,
     /// The Authentication-Results headers (RFC 8601), topmost first.
     pub authentication: Vec<AuthenticationResults>,
     /// What was odd, each a sentence for people, such as `charset guessed: windows-1252`.

@@ -1,4 +1,4 @@
-//! Mail in files of its own, one each: `.eml` files as mail programs save them.
+//! Mail in files of its own, one each: `.eml` files as mail programs save them, and the `.msg` files of Outlook.
 //!
 //! Each directory is a mailbox. A place in it is the file's name with its size and time, so that a file that was changed is
 //! a new position, and one that was not is never read again.
@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use super::files::{FileSource, Kind, Mailbox, Names, Visit};
-use super::holds::{self, Holds, Opened};
+use super::holds::{self, Holds, OneMail, Opened};
 use super::mbox::MboxReader;
 use super::place::{self, text_of};
 use super::survey::Survey;
 use super::tree::{Directory, Layout};
 use super::{Census, Found, Outlet, Scanned, SourceError};
 
-/// A source of kind `eml`: in a directory, files with the extension `.eml`; by name or glob, files of any name.
+/// A source of kind `eml`: in a directory, files with the extension `.eml` or `.msg`; by name or glob, files of any name.
 pub type EmlSource = FileSource<Eml>;
 
 /// Mail in files of its own.
@@ -28,14 +28,14 @@ impl Kind for Eml {
     const NAMES: Names = Names::Files;
 
     fn mailboxes(directory: Directory) -> Vec<Mailbox> {
-        let takes = |file: &PathBuf| directory.layout == Layout::Named || is_eml(file);
+        let takes = |file: &PathBuf| directory.layout == Layout::Named || is_mail(file);
         let files = directory.files.iter().filter(|file| takes(file)).cloned().collect();
         vec![Mailbox { path: directory.path, files }]
     }
 
     fn survey(directory: &Directory, survey: &mut Survey<'_>) {
         for file in &directory.files {
-            match directory.layout == Layout::Named || is_eml(file) {
+            match directory.layout == Layout::Named || is_mail(file) {
                 true => survey_file(survey, file),
                 false => survey.leave_out(file),
             }
@@ -66,8 +66,9 @@ impl Kind for Eml {
     }
 }
 
-fn is_eml(file: &Path) -> bool {
-    file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("eml"))
+fn is_mail(file: &Path) -> bool {
+    let is = |extension: &str| file.extension().is_some_and(|own| own.eq_ignore_ascii_case(extension));
+    is("eml") || is("msg")
 }
 
 /// `name@size-time`, the time in nanoseconds since 1970; what cannot be found out is left empty.
@@ -79,9 +80,9 @@ fn place_of(file: &Path) -> String {
 }
 
 /// The mail of a file and its notes. One that was cut out of an mbox with its `From ` line is freed of it.
-fn read_mail(opened: Opened) -> Result<(Vec<u8>, Vec<String>), String> {
+fn read_mail(opened: Opened) -> Result<OneMail, String> {
     if opened.holds != Holds::Mbox {
-        return Ok((opened.read_mail().map_err(|error| format!("cannot be read: {error}"))??, Vec::new()));
+        return opened.read_mail().map_err(|error| format!("cannot be read: {error}"))?;
     }
     let mut entries = MboxReader::new(opened.file);
     let first = entries.next().ok_or("the file is empty")?.map_err(|error| format!("cannot be read: {error}"))?;
@@ -93,7 +94,9 @@ fn read_mail(opened: Opened) -> Result<(Vec<u8>, Vec<String>), String> {
 
 fn survey_file(survey: &mut Survey<'_>, file: &Path) {
     match holds::open(file) {
-        Ok(Opened { holds: Holds::Foreign(foreign), .. }) => survey.refuse(file, format!("it is {}", foreign.what), foreign.advice),
+        Ok(Opened { holds: Holds::Foreign(foreign), .. }) if !Holds::Foreign(foreign).is_compound() => {
+            survey.refuse(file, format!("it is {}", foreign.what), foreign.advice)
+        }
         Ok(opened) => survey.take(opened.metadata.len()),
         Err(error) => survey.refuse(file, error.to_string(), "check that it is a file and its permissions"),
     }

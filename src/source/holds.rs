@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::MAX_MESSAGE_BYTES;
 use super::mbox::begins_mbox;
+use crate::mail::outlook::msg;
 
 /// How many bytes are looked at.
 pub(super) const SNIFFED: u64 = 1024;
@@ -35,15 +36,11 @@ pub(super) struct Foreign {
 
 /// The magics: \[MS-PST\] 2.2.2.6, \[MS-CFB\] 2.2, RFC 1952, RFC 8878, bzip2, xz, and zip's APPNOTE.
 const FOREIGN: [Foreign; 7] = [
+    Foreign { magic: PST, what: "an Outlook data file (PST)", advice: "give it a source of kind = \"pst\"" },
     Foreign {
-        magic: b"!BDN",
-        what: "an Outlook data file (PST or OST)",
-        advice: "convert it to mbox first, for instance with readpst",
-    },
-    Foreign {
-        magic: b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1",
-        what: "an Outlook .msg file",
-        advice: "save it as .eml first, for instance with msgconvert",
+        magic: COMPOUND,
+        what: "an Outlook .msg file, or another compound file",
+        advice: "give it a source of kind = \"eml\"",
     },
     Foreign { magic: GZIP, what: "compressed with gzip", advice: "unpack it first" },
     Foreign { magic: b"\x28\xB5\x2F\xFD", what: "compressed with zstd", advice: "unpack it first" },
@@ -52,6 +49,8 @@ const FOREIGN: [Foreign; 7] = [
     Foreign { magic: b"PK\x03\x04", what: "a zip archive", advice: "unpack it first" },
 ];
 
+const PST: &[u8] = b"!BDN";
+const COMPOUND: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
 /// RFC 1952 2.3.1.
 const GZIP: &[u8] = b"\x1F\x8B";
 
@@ -59,6 +58,16 @@ impl Holds {
     /// Whether it was compressed with gzip.
     pub(super) fn is_gzip(self) -> bool {
         matches!(self, Self::Foreign(foreign) if foreign.magic == GZIP)
+    }
+
+    /// Whether it is an Outlook data file.
+    pub(super) fn is_pst(self) -> bool {
+        matches!(self, Self::Foreign(foreign) if foreign.magic == PST)
+    }
+
+    /// Whether it is a compound file, as Outlook's .msg files are.
+    pub(super) fn is_compound(self) -> bool {
+        matches!(self, Self::Foreign(foreign) if foreign.magic == COMPOUND)
     }
 }
 
@@ -103,25 +112,33 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
     Ok(Opened { metadata: file.metadata()?, holds: holds(&first), file })
 }
 
+/// One mail and what was odd about it.
+pub(super) type OneMail = (Vec<u8>, Vec<String>);
+
 impl Opened {
     /// Reads the whole file as one mail; the inner error is the reason why it is none that can be read.
-    pub(super) fn read_mail(self) -> io::Result<Result<Vec<u8>, String>> {
+    pub(super) fn read_mail(self) -> io::Result<Result<OneMail, String>> {
         match self.holds {
             Holds::Nothing => return Ok(Err("the file is empty".into())),
-            Holds::Foreign(foreign) => return Ok(Err(foreign.sentence())),
-            Holds::Mbox | Holds::Mail => {}
+            Holds::Foreign(foreign) if !self.holds.is_compound() => return Ok(Err(foreign.sentence())),
+            Holds::Foreign(_) | Holds::Mbox | Holds::Mail => {}
         }
         one_mail(self.file, self.metadata.len())
     }
 }
 
 /// Reads everything as one mail, of about `expected` bytes; the inner error is the reason why it cannot be read. What is
-/// unpacked may be of any size, whatever the file's, so the bound stands here.
-pub(super) fn one_mail(input: impl Read, expected: u64) -> io::Result<Result<Vec<u8>, String>> {
+/// unpacked may be of any size, whatever the file's, so the bound stands here. An Outlook message becomes a mail.
+pub(super) fn one_mail(input: impl Read, expected: u64) -> io::Result<Result<OneMail, String>> {
     let mut raw = Vec::with_capacity(usize::try_from(expected.min(MAX_MESSAGE_BYTES)).unwrap_or_default());
     input.take(MAX_MESSAGE_BYTES + 1).read_to_end(&mut raw)?;
-    let fits = raw.len() as u64 <= MAX_MESSAGE_BYTES;
-    Ok(if fits { Ok(raw) } else { Err(format!("the message is longer than {MAX_MESSAGE_BYTES} bytes")) })
+    if raw.len() as u64 > MAX_MESSAGE_BYTES {
+        return Ok(Err(format!("the message is longer than {MAX_MESSAGE_BYTES} bytes")));
+    }
+    if holds(&raw).is_compound() {
+        return Ok(msg::read(&raw).map(|written| (written.raw, written.notes)).map_err(|fault| fault.to_string()));
+    }
+    Ok(Ok((raw, Vec::new())))
 }
 
 #[cfg(test)]
@@ -135,7 +152,8 @@ mod tests {
         assert_eq!(holds(b"\xEF\xBB\xBF\r\nFrom a@b Mon Jan  6 09:00:00 2020\n"), Holds::Mbox);
         assert_eq!(holds(b"From : Ann <ann@acme.example>\n"), Holds::Mail);
         assert_eq!(holds(b"Subject: x\n"), Holds::Mail);
-        assert!(matches!(holds(b"!BDN\0\0"), Holds::Foreign(foreign) if foreign.sentence().contains("readpst")));
-        assert!(matches!(holds(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"), Holds::Foreign(foreign) if foreign.what.contains(".msg")));
+        assert!(holds(b"!BDN\0\0").is_pst());
+        assert!(holds(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1").is_compound());
+        assert!(holds(b"\x1F\x8B\x08").is_gzip());
     }
 }

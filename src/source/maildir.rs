@@ -101,14 +101,14 @@ fn read_message(file: &Path, position: Position, sent: Sent, moves: &mut Moves<'
         return None;
     }
     Some(match read.map_err(|error| format!("cannot be read: {error}")).and_then(|(raw, delivered)| Ok((raw?, delivered))) {
-        Ok((raw, delivered)) => {
-            Scanned::Message(Found { position, raw, internal_date: delivered, sent, checkpoint: None, notes: Vec::new() })
+        Ok(((raw, notes), delivered)) => {
+            Scanned::Message(Found { position, raw, internal_date: delivered, sent, checkpoint: None, notes })
         }
         Err(reason) => Scanned::Unreadable { position, reason, checkpoint: None },
     })
 }
 
-type Read = io::Result<(Result<Vec<u8>, String>, Option<DateTime<Utc>>)>;
+type Read = io::Result<(Result<holds::OneMail, String>, Option<DateTime<Utc>>)>;
 
 /// The message and when it was delivered: a Maildir's files are never changed, so that is their time.
 fn read_file(file: &Path) -> Read {

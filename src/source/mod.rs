@@ -18,6 +18,7 @@ mod mbox;
 mod outlet;
 mod pauses;
 mod place;
+mod pst;
 pub mod read;
 mod survey;
 mod tree;
@@ -39,6 +40,7 @@ pub use self::maildir::MaildirSource;
 pub use self::mbox::{MboxEntry, MboxReader, MboxSource};
 pub use self::outlet::{Closed, Inlet, Outlet, Parcel, outlet};
 pub use self::pauses::Pauses;
+pub use self::pst::PstSource;
 
 /// The largest message that is read, in bytes. Larger ones are listed as unreadable: parsing holds a message and its
 /// decoded parts in memory, and no provider in use accepts mail of this size (Gmail 25 MB, Microsoft 365 150 MB).

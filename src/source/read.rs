@@ -1,8 +1,8 @@
 //! Reads mail from any path by what it holds, for those who just want to look: no position, no checkpoint, nothing kept.
 //!
 //! An mbox is what begins with a `From ` line; a directory with `cur` or `new` is a Maildir, with its subfolders; any other
-//! directory is a tree of mails, each file read by the same rule; any other file is one mail. What was compressed with
-//! gzip, as list archives are, is read as what it holds.
+//! directory is a tree of mails, each file read by the same rule; any other file is one mail, as it is or as Outlook's
+//! .msg; a PST is the mails in its folders. What was compressed with gzip, as list archives are, is read as what it holds.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,6 +13,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::holds::{self, Holds, SNIFFED};
 use super::mbox::MboxReader;
+use super::pst::PstMails;
 use super::tree::Tree;
 use super::{SourceError, place};
 
@@ -46,6 +47,7 @@ pub struct Mails {
     tree: Option<Tree>,
     files: VecDeque<PathBuf>,
     mbox: Option<OpenMbox>,
+    pst: Option<(PstMails, u64)>,
 }
 
 #[derive(Debug)]
@@ -83,7 +85,7 @@ pub fn open(path: &Path) -> Result<Mails, SourceError> {
         true => (Some(Tree::new(path.to_path_buf())), VecDeque::new()),
         false => (None, VecDeque::from([path.to_path_buf()])),
     };
-    Ok(Mails { tree, files, mbox: None })
+    Ok(Mails { tree, files, mbox: None, pst: None })
 }
 
 impl Mails {
@@ -105,29 +107,51 @@ impl Mails {
         })
     }
 
-    /// Opens a file: an mbox is left open, a single mail is returned.
+    /// The next mail of the PST that is open.
+    fn next_of_pst(&mut self) -> Option<Result<Mail, Unreadable>> {
+        let (mails, next_index) = self.pst.as_mut()?;
+        let Some(mail) = mails.next() else {
+            self.pst = None;
+            return None;
+        };
+        let (path, index) = (mails.path().to_path_buf(), *next_index);
+        *next_index += 1;
+        Some(match mail {
+            Ok((raw, notes)) => Ok(Mail { path, index, raw, notes }),
+            Err(reason) => Err(Unreadable { path, reason }),
+        })
+    }
+
+    /// Opens a file: an mbox or a PST is left open, a single mail is returned.
     fn start(&mut self, path: PathBuf) -> Option<Result<Mail, Unreadable>> {
         let failed = |error| format!("cannot be read: {error}");
-        let raw = match holds::open(&path) {
+        let mail = match holds::open(&path) {
             Ok(opened) if opened.holds == Holds::Mbox => {
                 self.mbox = Some(OpenMbox { path, reader: MboxReader::new(Input::Plain(opened.file)), next_index: 0 });
                 return None;
             }
+            Ok(opened) if opened.holds.is_pst() => match PstMails::open(&path) {
+                Ok(mails) => {
+                    self.pst = Some((mails, 0));
+                    return None;
+                }
+                Err(fault) => Err(fault.to_string()),
+            },
             Ok(opened) if opened.holds.is_gzip() => match unpack(opened.file) {
                 Ok((Holds::Mbox, input)) => {
                     self.mbox = Some(OpenMbox { path, reader: MboxReader::new(input), next_index: 0 });
                     return None;
                 }
-                Ok((Holds::Mail, input)) => holds::one_mail(input, 0).map_err(failed).flatten(),
                 Ok((Holds::Nothing, _)) => Err("the file is empty".into()),
-                Ok((Holds::Foreign(foreign), _)) => Err(foreign.sentence()),
+                Ok((Holds::Foreign(foreign), _)) if !Holds::Foreign(foreign).is_compound() => Err(foreign.sentence()),
+                Ok((Holds::Foreign(_) | Holds::Mail, input)) => holds::one_mail(input, 0).map_err(failed).flatten(),
                 Err(error) => Err(failed(error)),
             },
             Ok(opened) => opened.read_mail().map_err(failed).flatten(),
             Err(error) => Err(failed(error)),
         };
-        Some(match raw {
-            Ok(raw) => Ok(Mail { path, index: 0, raw, notes: Vec::new() }),
+        Some(match mail {
+            Ok((raw, notes)) => Ok(Mail { path, index: 0, raw, notes }),
             Err(reason) => Err(Unreadable { path, reason }),
         })
     }
@@ -146,7 +170,7 @@ impl Iterator for Mails {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(mail) = self.next_of_mbox() {
+            if let Some(mail) = self.next_of_mbox().or_else(|| self.next_of_pst()) {
                 return Some(mail);
             }
             if let Some(path) = self.files.pop_front() {

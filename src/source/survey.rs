@@ -46,6 +46,11 @@ impl<'a> Survey<'a> {
         self.findings.push(Finding::warning(self.subject_of(path), detail));
     }
 
+    /// Says more of a file that will be read.
+    pub(super) fn remark(&mut self, path: &Path, detail: &str) {
+        self.findings.push(Finding::fine(self.subject_of(path), detail));
+    }
+
     /// Notes a file or directory that cannot be read.
     pub(super) fn refuse(&mut self, path: &Path, detail: impl Into<String>, advice: &str) {
         self.findings.push(Finding::refused(self.subject_of(path), detail, advice));

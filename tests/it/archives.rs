@@ -592,7 +592,7 @@ mod any_path {
                 "x/a.txt#0 one",
                 "x/a.txt#1 two",
                 "x/b.mbox#0 three",
-                "x/c.pst: it is an Outlook data file (PST or OST); convert it to mbox first, for instance with readpst",
+                "x/c.pst: it is damaged: something ends early; let Outlook's scanpst repair a copy of it",
                 "x/.Sent/cur/6#0 zero",
                 "x/d/new/8#0 four",
                 "x/d/cur/9:2,S#0 five",

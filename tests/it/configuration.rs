@@ -228,7 +228,6 @@ fn a_file_that_is_absent_points_to_init() {
 #[test]
 fn what_is_not_built_yet_says_so_and_what_to_use() {
     for (text, path, advice) in [
-        (SMALLEST.replace("\"mbox\"", "\"pst\""), "source.history.kind", "mbox"),
         (SMALLEST.replace("kind = \"archive\"", "kind = \"matrix\""), "destination.archive.kind", "slack"),
         (SMALLEST.replace("kind = \"archive\"", "kind = \"mattermost\""), "destination.archive.kind", "slack"),
     ] {

@@ -1,6 +1,7 @@
 //! What has to be asked before a message is said, and an attachment carried.
 
 use mailferry::delivery::{Approval, Reason};
+use mailferry::mail::attachment::Fate;
 use mailferry::mail::authentication::MethodResult;
 use mailferry::mail::{Attachment, AuthenticationResults, Digest};
 use mailferry::policy::gate::{Carriage, Case, Origin, Verdict, carriage, judge, judge_partner};
@@ -162,7 +163,17 @@ fn what_we_sent_needs_no_voucher_but_only_in_the_mailbox_of_what_we_sent() {
 }
 
 fn attachment(name: Option<&str>, media_type: &str, size: u64) -> Attachment {
-    Attachment { name: name.map(Into::into), media_type: media_type.into(), size, sha256: Digest::of(b""), inline: false, part: 0 }
+    Attachment {
+        name: name.map(Into::into),
+        media_type: media_type.into(),
+        size,
+        sha256: Digest::of(b""),
+        inline: false,
+        part: 0,
+        content_id: None,
+        fate: Fate::Carried,
+        contents: Vec::new(),
+    }
 }
 
 fn carried(attachment: &Attachment, head: &[u8]) -> Carriage {

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::project::{Project, Ran, mail};
+use crate::support::pst::{self, Letter, Width};
 
 /// A directory with two mailboxes of one talk, a mail, and a Maildir.
 fn shelf() -> Project {
@@ -39,7 +40,8 @@ fn every_message_is_one_line_of_json_in_order() {
         "path": "a.mbox", "index": 0, "key": null, "thread": null, "message_id": "root@test.example", "subject": "about root",
         "date": "2021-03-01T10:00:00+01:00", "from": [{"name": "", "address": "ann@acme.example"}],
         "to": [{"name": "", "address": "bob@ferry.example"}], "cc": [], "reply_to": [],
-        "text": "The words of root.", "hidden": "", "attachments": [], "notes": [],
+        "text": "The words of root.", "hidden": "", "attachments": [], "notes": [], "shared_links": [],
+        "parts": {"leaves": 1, "posted": 1, "referred_to": 0, "stubbed": 0, "left_out": 0},
     });
     root["text"] = root["text"].as_str().unwrap().trim_end().into();
     assert_eq!(root, expected);
@@ -113,4 +115,45 @@ fn what_was_compressed_is_read_as_what_it_holds() {
     let ran = project.run(&["inspect", "--json", "cut.gz", "nothing.gz", "a.mbox"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("cut.gz") && ran.stderr.contains("nothing.gz"), "{}", ran.stderr);
+}
+
+#[test]
+fn every_part_is_counted_and_what_is_not_carried_says_why() {
+    let project = shelf();
+    let sample = |name: &str| std::fs::read(format!("{}/samples/mail/{name}.eml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    for name in ["picture-at-its-place", "file-kept-elsewhere", "forwarded-message", "winmail-with-files"] {
+        project.write(&format!("{name}.eml"), sample(name));
+    }
+    let row = |name: &str| rows(&project.run(&["inspect", "--json", &format!("{name}.eml")]).well()).remove(0);
+    let parts = serde_json::json!({"leaves": 4, "posted": 2, "referred_to": 0, "stubbed": 0, "left_out": 2});
+    let picture = row("picture-at-its-place");
+    assert_eq!((&picture["parts"], &picture["attachments"][2]["not_carried"]), (&parts, &Value::from("a tracking pixel")));
+    let elsewhere = row("file-kept-elsewhere");
+    assert_eq!(elsewhere["attachments"][0]["not_carried"], "it is kept at https://acme.sharepoint.com/:w:/s/team/plan");
+    let forwarded = row("forwarded-message");
+    assert_eq!(forwarded["attachments"][0]["attachments"][0]["name"], "plan.pdf");
+    let winmail = row("winmail-with-files");
+    assert_eq!(winmail["attachments"][0]["name"], "Pläne für März.txt");
+    let for_people = project.run(&["inspect", "winmail-with-files.eml"]).well().stdout;
+    assert!(for_people.contains("in it: old.txt"), "{for_people}");
+}
+
+#[test]
+fn links_to_shared_drives_are_listed() {
+    let project = shelf();
+    project.write("a.eml", "Subject: x\n\nThe plan: https://we.tl/t-abc, and our site: https://acme.example/\n");
+    let row = rows(&project.run(&["inspect", "--json", "a.eml"]).well()).remove(0);
+    assert_eq!(row["shared_links"], serde_json::json!([{"service": "WeTransfer", "url": "https://we.tl/t-abc"}]));
+}
+
+#[test]
+fn a_data_file_of_outlook_is_read_by_its_magic_with_all_its_folders() {
+    let letter =
+        |subject: &str| Letter { properties: vec![pst::text(0x0037, subject), pst::text(0x1000, "text")], ..Letter::default() };
+    let folder = |name: &str, subject: &str| pst::Folder { name: name.into(), letters: vec![letter(subject)], folders: Vec::new() };
+    let project = shelf();
+    project.write("outlook.bin", pst::data_file(Width::Narrow, vec![folder("Inbox", "one"), folder("Deleted Items", "two")]));
+    let rows = rows(&project.run(&["inspect", "--json", "outlook.bin"]).well());
+    let shown: Vec<_> = rows.iter().map(|row| format!("{} {}", row["index"], row["subject"].as_str().unwrap())).collect();
+    assert_eq!(shown, ["0 one", "1 two"]);
 }

@@ -28,6 +28,7 @@ mod inspect;
 mod ledger;
 mod mbox;
 mod mirror;
+mod outlook;
 mod parsing;
 mod people;
 mod policy;

@@ -22,8 +22,14 @@ struct Mirror {
 
 impl Mirror {
     fn start(project: &Project) -> Self {
+        let socket = project.path().join("state/control.sock");
+        // A mirror that was killed leaves its socket.
+        std::fs::remove_file(&socket).ok();
         let child = project.command(&["mirror", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Self { child: Some(child) }
+        let mut mirror = Self { child: Some(child) };
+        // Who asks before it has the state directory would have it, and the mirror would be refused.
+        eventually("it can be asked", &mut mirror, || socket.exists());
+        mirror
     }
 
     fn is_running(&mut self) -> bool {
@@ -247,4 +253,68 @@ fn a_monitor_sees_that_it_is_well_and_what_is_not() {
     let (_, metrics) = get(port, "/metrics").unwrap();
     assert!(metrics.contains("mailferry_source_trouble{source=\"lost\"} 1"), "{metrics}");
     assert_eq!(mirror.stop().1, 0);
+}
+
+#[test]
+fn a_configuration_that_is_read_again_takes_effect_and_a_wrong_one_changes_nothing() {
+    let slack = FakeSlack::start();
+    let project = project(&slack, MBOX);
+    project.write("mail/a.mbox", threads(1) + &mail("xena", 9, "x@xena.example", "bob@ourco.example", None));
+    let mut mirror = Mirror::start(&project);
+    eventually("all is posted", &mut mirror, || posts(&slack) == 8);
+    let hang_up = |mirror: &Mirror| {
+        let process = mirror.child.as_ref().unwrap().id().to_string();
+        assert!(std::process::Command::new("kill").args(["-HUP", &process]).status().unwrap().success());
+    };
+    let right = std::fs::read_to_string(project.path().join("mailferry.toml")).unwrap();
+    project.write("mailferry.toml", format!("{right}\nnonsense = 1\n"));
+    hang_up(&mirror);
+    let newcomer = "[[partner]]\nname = \"Xena\"\ndomains = [\"xena.example\"]\nchannel = \"ext-xena\"\ntrusted = true\n";
+    project.write("mail/b.mbox", mail("more", 10, "ann@acme.example", "bob@ourco.example", None));
+    eventually("it goes on as it was", &mut mirror, || posts(&slack) == 9);
+    project.write("mailferry.toml", format!("{right}{newcomer}"));
+    hang_up(&mirror);
+    eventually("the mail of the new partner is posted", &mut mirror, || posts(&slack) == 10);
+    project.run(&["status"]).well();
+    assert_eq!(mirror.stop().1, 0);
+}
+
+#[test]
+fn a_supervisor_is_told_that_it_runs_and_goes_on_being_told() {
+    let slack = FakeSlack::start();
+    let base = project(&slack, MBOX);
+    let path = base.path().join("notify.sock");
+    let supervisor = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    supervisor.set_read_timeout(Some(PATIENCE)).unwrap();
+    let project = base.env("NOTIFY_SOCKET", path.to_str().unwrap()).env("WATCHDOG_USEC", "400000");
+    let mut mirror = Mirror::start(&project);
+    let mut told = [0; 64];
+    for expected in ["READY=1", "WATCHDOG=1", "WATCHDOG=1"] {
+        let length = supervisor.recv(&mut told).unwrap();
+        assert_eq!(std::str::from_utf8(&told[..length]).unwrap().trim(), expected);
+    }
+    assert!(mirror.is_running());
+    assert_eq!(mirror.stop().1, 0);
+}
+
+#[test]
+fn a_root_that_arrives_while_later_mail_is_posted_goes_before_its_answers() {
+    let slack = FakeSlack::start();
+    let project = project(&slack, MBOX);
+    let first = mail("first", 1, "ann@acme.example", "bob@ourco.example", None)
+        + &mail("last", 20, "ann@acme.example", "bob@ourco.example", None);
+    project.write("mail/a.mbox", &first);
+    // Long enough for the source to be looked at again, and its mail admitted, before the lane goes on.
+    slack.world().faults.on_next("chat.postMessage", Fault::Late(Duration::from_secs(9)));
+    let mut mirror = Mirror::start(&project);
+    eventually("the first post is under way", &mut mirror, || slack.world().faults.seen("chat.postMessage") == 1);
+    let thread = mail("root", 10, "ann@acme.example", "bob@ourco.example", None)
+        + &mail("answer", 25, "bob@ourco.example", "ann@acme.example", Some("root"));
+    project.write("mail/b.mbox", thread);
+    eventually("all is posted", &mut mirror, || posts(&slack) == 4);
+    assert_eq!(mirror.stop().1, 0);
+    let world = slack.world();
+    let messages = &world.channel("ext-acme").messages;
+    let at = |name: &str| messages.iter().find(|message| message.text.contains(&format!("The words of {name}."))).unwrap();
+    assert_eq!((&at("root").thread_ts, at("answer").thread_ts.as_ref()), (&None, Some(&at("root").ts)));
 }

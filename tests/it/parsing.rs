@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use mailferry::mail::{self, Attachment, Correspondent, Message, attachment};
+use mailferry::mail::{self, Attachment, Correspondent, Message, Parts, attachment};
 use proptest::prelude::*;
 
 /// The samples by name, in LF form.
@@ -44,8 +44,21 @@ fn shown(message: &Message) -> String {
     }
     field("plain", &format!("{:?}", message.body.plain));
     field("html", &format!("{:?}", message.body.html));
-    for Attachment { name, media_type, inline, part, .. } in &message.attachments {
-        field("file", &format!("{name:?} {media_type} inline={inline} part={part}"));
+    for Attachment { name, media_type, inline, part, fate, contents, .. } in &message.attachments {
+        field("file", &format!("{name:?} {media_type} inline={inline} part={part} {fate:?}"));
+        for inner in contents {
+            field("  in it", &format!("{:?} {} {:?}", inner.name, inner.media_type, inner.fate));
+        }
+    }
+    let (reading, text) = (message.reading(), mail::text::read_under(&message.subject, &message.body));
+    if reading != text {
+        field("reading", &format!("{:?}", reading.text));
+    }
+    let Parts { leaves, posted, referred_to, stubbed, left_out } = message.parts;
+    assert_eq!(posted + referred_to + stubbed + left_out, leaves, "each leaf has one fate");
+    field("parts", &format!("{leaves}: {posted} posted, {stubbed} stubbed, {left_out} left out"));
+    for invitation in &message.invitations {
+        field("invitation", &format!("{invitation:?}"));
     }
     for results in &message.authentication {
         field("authentication", &format!("{results:?}"));

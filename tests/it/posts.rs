@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use mailferry::delivery::{ChannelName, DeliveryKey, DestinationName, Part};
-use mailferry::destination::post::{Content, DatedBy, HiddenText, Letter, Outline, continues_in, outline};
+use mailferry::destination::post::{Content, DatedBy, HiddenText, Letter, Outline, outline};
 use mailferry::destination::{EmptyFiles, Limits};
 use mailferry::mail::text::read_under;
 use mailferry::mail::turn::{Lines, Said, unsaid};
 use mailferry::mail::{self, Byline, Message};
 
-use crate::support::project::{ARCHIVE, Project};
+use crate::support::ferry::{MBOX, project};
+use crate::support::project::{ARCHIVE, Project, mail as mbox_mail};
+use crate::support::slack::{FakeSlack, Fault, When};
 
 const LIMITS: Limits = Limits {
     text_chars: 3_500,
@@ -51,6 +53,7 @@ fn outlined(message: &Message, above: &[u32], unsaid: Option<Lines>, hidden: Hid
         above: &above,
         unsaid,
         hidden,
+        links: 0,
     };
     outline(&letter, &LIMITS)
 }
@@ -140,9 +143,45 @@ fn the_keys_of_all_parts_differ() {
 }
 
 #[test]
-fn a_thread_says_where_it_goes_on() {
-    let heading = outlined(&answer(&[]), &[], None, HiddenText::InVault).heading;
-    assert_eq!(continues_in(&heading), "[This thread goes on in another: “Re: Rowing”, begun by Ann Lee on 1 Mar 2021.]");
+fn a_thread_that_turns_out_to_go_on_in_another_one_says_so_once_and_nothing_is_moved() {
+    let slack = FakeSlack::start();
+    let project = project(&slack, MBOX);
+    let first = mbox_mail("here", 1, "ann@acme.example", "bob@ourco.example", None)
+        + &mbox_mail("there", 2, "ann@acme.example", "bob@ourco.example", None);
+    project.write("mail/a.mbox", &first);
+    project.run(&["backfill"]).well();
+    let both = mbox_mail("both", 3, "bob@ourco.example", "ann@acme.example", Some("here"))
+        .replace("References: <here@test.example>", "References: <there@test.example> <here@test.example>");
+    let later = mbox_mail("later", 4, "ann@acme.example", "bob@ourco.example", Some("both"));
+    project.write("mail/a.mbox", first + &both + &later);
+    for _ in 0..2 {
+        project.run(&["backfill"]).well();
+        let world = slack.world();
+        let messages = &world.channel("ext-acme").messages;
+        assert_eq!(messages.len(), 5, "two roots, two answers, one pointer");
+        let pointer = messages.iter().find(|message| message.text.contains("goes on in another one")).unwrap();
+        let answers: Vec<_> = messages
+            .iter()
+            .filter(|message| message.text.contains("The words of both.") || message.text.contains("The words of later."))
+            .collect();
+        let roots: Vec<_> =
+            messages.iter().filter(|message| message.thread_ts.is_none()).map(|message| message.ts.as_str()).collect();
+        assert_eq!(roots.len(), 2, "nothing is moved");
+        let (from, to) = (pointer.thread_ts.as_deref().unwrap(), answers[0].thread_ts.as_deref().unwrap());
+        assert!(answers.iter().all(|answer| answer.thread_ts.as_deref() == Some(to)), "both answers are in one thread");
+        assert!(from != to && roots.contains(&from) && roots.contains(&to), "the pointer is in the other");
+        assert!(pointer.text.contains("about both"), "it says which message: {}", pointer.text);
+    }
+    project.run(&["reconcile"]).well();
+}
+
+#[test]
+fn files_on_shared_drives_are_listed_as_such() {
+    let raw =
+        "From: ann@acme.example\nDate: Mon, 1 Mar 2021 09:05:00 +0100\n\nThe plan: https://drive.google.com/file/d/1a2b3c/view\n";
+    let outline = outlined(&mail::parse(raw.as_bytes()), &[], None, HiddenText::InVault);
+    let last = outline.texts.last().unwrap().lines().last().unwrap();
+    assert_eq!(last, "[On a shared drive, not carried: Google Drive · https://drive.google.com/file/d/1a2b3c/view]");
 }
 
 #[test]
@@ -186,4 +225,83 @@ fn a_plan_points_out_threads_that_were_reused_and_the_setting_splits_them() {
         let roots = days.iter().flat_map(|day| day.as_array().unwrap()).filter(|post| post["parent_user_id"].is_null()).count();
         assert_eq!(roots, threads, "split: {split}");
     }
+}
+
+/// A mail of an mbox with this body.
+fn boxed(id: &str, parents: &str, from: &str, to: &str, day: u32, body: &str) -> String {
+    format!(
+        "From x Mon Mar  1 10:00:00 2021\nFrom: {from}\nTo: {to}\nSubject: Re: Rowing\nMessage-ID: <{id}>\nReferences: {parents}\nDate: {day} Mar 2021 09:05:00 +0100\n{body}\n\n"
+    )
+}
+
+const BOB: &str = "bob@ourco.example";
+const ANN: &str = "ann@acme.example";
+const ASKED: &str = "Shall we row or drift on Friday, and who brings the oars along this time?";
+
+/// Ann answers what Bob asked, and then again; both quote him.
+fn answers() -> String {
+    let quoted = format!("Yes.\n\nOn Mon, 1 Mar 2021 at 08:00, Bob <bob@ourco.example> wrote:\n\n> {ASKED}\n");
+    let first = boxed("2@x", "<1@x>", ANN, BOB, 2, &format!("\n{quoted}"));
+    first + &boxed("3@x", "<1@x> <2@x>", ANN, BOB, 3, &format!("\nAnd once more: {quoted}"))
+}
+
+fn texts(slack: &FakeSlack) -> Vec<String> {
+    slack.world().channel("ext-acme").messages.iter().map(|message| message.text.clone()).collect()
+}
+
+#[test]
+fn a_turn_that_was_never_in_the_mailbox_is_recovered_once_in_its_thread() {
+    for is_there in [false, true] {
+        let slack = FakeSlack::start();
+        let project = project(&slack, MBOX);
+        let asked = boxed("1@x", "", BOB, ANN, 1, &format!("\n{ASKED}\n"));
+        project.write("mail/a.mbox", if is_there { asked + &answers() } else { answers() });
+        project.run(&["backfill"]).well();
+        let said = texts(&slack).iter().filter(|text| text.contains("who brings the oars")).count();
+        let recovered = texts(&slack).iter().filter(|text| text.contains("found nowhere else in the thread")).count();
+        assert_eq!((said, recovered), (1, usize::from(!is_there)), "{:?}", texts(&slack));
+    }
+}
+
+#[test]
+fn what_was_begun_goes_on_as_it_began_though_the_thread_has_changed_since() {
+    let slack = FakeSlack::start();
+    // The first text of Ann stands, and then the run ends before her quotation.
+    slack.world().faults.on("chat.postMessage", 2, Fault::error(When::Before, "token_revoked"));
+    let project = project(&slack, MBOX);
+    project.write("mail/a.mbox", answers());
+    assert_eq!(project.run(&["backfill"]).code, Some(1));
+    // Now Bob's own mail comes to light.
+    project.write("mail/b.mbox", boxed("1@x", "", BOB, ANN, 1, &format!("\n{ASKED}\n")));
+    project.run(&["backfill"]).well();
+    let texts = texts(&slack);
+    assert_eq!(texts.len(), 4, "{texts:?}");
+    assert!(texts.iter().any(|text| text.contains("1/2")) && texts.iter().any(|text| text.contains("2/2")), "{texts:?}");
+    assert_eq!(texts.iter().filter(|text| text.contains("found nowhere else")).count(), 1, "{texts:?}");
+    project.run(&["backfill"]).well();
+    assert_eq!(slack.world().channel("ext-acme").messages.len(), 4);
+}
+
+#[test]
+fn a_file_that_comes_again_in_a_thread_is_referred_to() {
+    let slack = FakeSlack::start();
+    let project = project(&slack, MBOX);
+    let with_file = |text: &str| {
+        format!(
+            "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n{text}\n--b\nContent-Type: text/csv; name=plan.csv\nContent-Disposition: attachment\n\n1,2\n--b--\n"
+        )
+    };
+    let mails = [
+        boxed("1@x", "", BOB, ANN, 1, &with_file("The plan.")),
+        boxed("2@x", "<1@x>", ANN, BOB, 2, &with_file("The same plan.")),
+        boxed("9@x", "", ANN, BOB, 3, &with_file("Another talk.")).replace("Re: Rowing", "Else"),
+    ];
+    project.write("mail/a.mbox", mails.concat());
+    project.run(&["backfill"]).well();
+    let world = slack.world();
+    let messages = &world.channel("ext-acme").messages;
+    assert_eq!(messages.iter().filter(|message| !message.files.is_empty()).count(), 2, "once in each thread");
+    let referring: Vec<_> =
+        messages.iter().filter(|message| message.text.contains("[File posted above: plan.csv · 3 B · SHA-256 ")).collect();
+    assert!(referring.len() == 1 && referring[0].text.contains("The same plan."), "{messages:?}");
 }

@@ -15,6 +15,8 @@ use crate::mail::Body;
 pub(super) struct Stretch {
     pub(super) plain: Option<String>,
     pub(super) html: Option<String>,
+    /// The indexes of the parts that it is in, in one form or another.
+    pub(super) parts: Vec<usize>,
 }
 
 /// The text of a message in stretches, in order.
@@ -69,17 +71,18 @@ fn gather(part: &Part<'_>, among: Among, stretches: &mut Vec<Stretch>, notes: &m
     if part.children.is_empty() {
         stretches.extend(leaf_text(part, among, stretches.is_empty(), notes));
     } else if part.media_type == "multipart/alternative" {
-        let mut forms = Vec::new();
+        let (mut forms, mut parts) = (Vec::new(), Vec::new());
         for child in &part.children {
             let mut form = Vec::new();
             gather(child, Among::Alternatives, &mut form, notes);
             forms.push(assemble(&form));
+            parts.extend(form.into_iter().flat_map(|stretch| stretch.parts));
         }
         let plain = forms.iter_mut().find_map(|form| form.plain.take());
         // RFC 2046 5.1.4: the last form is the best one.
         let html = forms.iter_mut().rev().find_map(|form| form.html.take());
         if plain.is_some() || html.is_some() {
-            stretches.push(Stretch { plain, html });
+            stretches.push(Stretch { plain, html, parts });
         }
     } else {
         for child in &part.children {
@@ -96,11 +99,12 @@ fn leaf_text(part: &Part<'_>, among: Among, is_first: bool, notes: &mut Notes) -
         return None;
     }
     match part.media_type.as_str() {
-        "text/html" => Some(Stretch { html: Some(decoded_text(part, notes)), plain: None }),
-        "text/plain" => Some(Stretch { plain: Some(plain_text(part, notes)), html: None }),
+        "text/html" => Some(Stretch { html: Some(decoded_text(part, notes)), plain: None, parts: vec![part.index] }),
+        "text/plain" => Some(Stretch { plain: Some(plain_text(part, notes)), html: None, parts: vec![part.index] }),
+        // Written out elsewhere.
+        "text/calendar" => None,
         // Made for programs; what they say stands in another part, or nobody can read it.
-        "text/calendar"
-        | "text/vcard"
+        "text/vcard"
         | "text/x-vcard"
         | "text/directory"
         | "text/rtf"
@@ -111,12 +115,12 @@ fn leaf_text(part: &Part<'_>, among: Among, is_first: bool, notes: &mut Notes) -
         | "text/rfc822-headers"
         | "text/x-amp-html"
         | "text/watch-html" => {
-            if among == Among::Mixed || part.media_type == "text/calendar" {
+            if among == Among::Mixed {
                 notes.add(format!("a part of type {} is not shown", part.media_type));
             }
             None
         }
-        _ => Some(Stretch { plain: Some(plain_text(part, notes)), html: None }),
+        _ => Some(Stretch { plain: Some(plain_text(part, notes)), html: None, parts: vec![part.index] }),
     }
 }
 
@@ -130,7 +134,7 @@ fn plain_text(part: &Part<'_>, notes: &mut Notes) -> String {
 }
 
 /// The text of a part: decoded, line ends as `\n`, without NUL.
-fn decoded_text(part: &Part<'_>, notes: &mut Notes) -> String {
+pub(super) fn decoded_text(part: &Part<'_>, notes: &mut Notes) -> String {
     let bytes = part.decoded(notes);
     let declared = part.content_type.parameter("charset").map(str::to_owned);
     let label = declared.or_else(|| if part.media_type == "text/html" { meta_charset(&bytes) } else { None });

@@ -84,6 +84,11 @@ impl<'x> Headers<'x> {
         first
     }
 
+    /// Every field, in order.
+    pub(super) fn fields(&self) -> &[Field<'x>] {
+        &self.fields
+    }
+
     /// Whether there is no field at all.
     pub(super) fn is_empty(&self) -> bool {
         self.fields.is_empty()

@@ -5,16 +5,19 @@
 
 mod body;
 mod bounds;
-mod charset;
+pub(super) mod charset;
 pub(super) mod clean;
 mod date;
+mod files;
 mod flowed;
 mod header;
 pub(super) mod notes;
 mod parameters;
 mod part;
 mod people;
+mod seal;
 mod transfer;
+mod winmail;
 mod words;
 
 use std::borrow::Cow;
@@ -25,7 +28,6 @@ use chrono::{DateTime, FixedOffset};
 use self::header::Headers;
 use self::notes::Notes;
 use self::part::Part;
-use super::attachment::{self, Attachment};
 use super::identity::{self, Copied};
 use super::{Correspondent, Message, MessageId, authentication, author, lookalike};
 
@@ -38,12 +40,10 @@ pub fn parse(raw: &[u8]) -> Message {
     if headers.is_empty() {
         notes.add("no headers: this may be no mail");
     }
-    if root.leaves().iter().any(|leaf| is_sealed(leaf)) {
-        notes.add("encrypted or sealed: what it says cannot be read here");
-    }
     let stretches = body::stretches(&root, &mut notes);
+    seal::note(&root, &stretches, &mut notes);
     let body = body::assemble(&stretches);
-    let files = attachments(&root, body.html.as_deref(), &mut notes);
+    let files = files::attachments(&root, body.html.as_deref(), &mut notes);
     let message_id = headers.only("Message-ID", &mut notes).and_then(|value| ids(value, &mut notes).into_iter().next());
     let subject = subject(headers, &mut notes);
     let (date, date_of_key) = headers.only("Date", &mut notes).map_or((None, None), |value| read_date(value, &mut notes));
@@ -60,6 +60,12 @@ pub fn parse(raw: &[u8]) -> Message {
         texts: &stretches.iter().map(text_of_stretch).collect::<Vec<_>>(),
         files: &files.iter().map(|(_, content)| *content).collect::<Vec<_>>(),
     });
+    // The identity above is that of what was sent: whether a container opens is no part of it.
+    let opened = winmail::opened(&bytes, &root, &mut notes);
+    let shown = match opened.as_deref().map(|opened| Part::read(opened, &mut notes)) {
+        Some(root) => Shown::of(&root, &mut notes),
+        None => Shown::with(&root, &stretches, body, files.into_iter().map(|(file, _)| file).collect(), &mut notes),
+    };
     let mut message = Message {
         key,
         message_id,
@@ -76,8 +82,10 @@ pub fn parse(raw: &[u8]) -> Message {
         behind,
         cc,
         reply_to,
-        body,
-        attachments: files.into_iter().map(|(file, _)| file).collect(),
+        body: shown.body,
+        attachments: shown.attachments,
+        invitations: shown.invitations,
+        parts: shown.parts,
         authentication: authentications(headers, &mut notes),
         notes: Vec::new(),
     };
@@ -86,18 +94,49 @@ pub fn parse(raw: &[u8]) -> Message {
     message
 }
 
+/// What a message shows.
+struct Shown {
+    body: super::Body,
+    attachments: Vec<super::Attachment>,
+    invitations: Vec<String>,
+    parts: super::Parts,
+}
+
+impl Shown {
+    fn of(root: &Part<'_>, notes: &mut Notes) -> Self {
+        let stretches = body::stretches(root, notes);
+        let body = body::assemble(&stretches);
+        let files = files::attachments(root, body.html.as_deref(), notes);
+        Self::with(root, &stretches, body, files.into_iter().map(|(file, _)| file).collect(), notes)
+    }
+
+    fn with(
+        root: &Part<'_>,
+        stretches: &[body::Stretch],
+        body: super::Body,
+        attachments: Vec<super::Attachment>,
+        notes: &mut Notes,
+    ) -> Self {
+        let invitations = files::invitations(root, notes);
+        let parts = files::count(root, stretches, &invitations, &attachments);
+        Self { body, attachments, invitations: invitations.into_iter().map(|(_, text)| text).collect(), parts }
+    }
+}
+
 /// The decoded bytes of the part with this index.
 pub(super) fn part_bytes(raw: &[u8], index: usize) -> Option<Vec<u8>> {
     let bytes = with_line_feeds(raw);
     let mut notes = Notes::default();
     let root = Part::read(&bytes, &mut notes);
+    let opened = winmail::opened(&bytes, &root, &mut notes);
+    let root = opened.as_deref().map_or(root, |opened| Part::read(opened, &mut notes));
     let part = root.leaves().into_iter().find(|part| part.index == index)?;
     Some(part.decoded(&mut notes).into_owned())
 }
 
 /// Runs a function of mail-parser's. It is made not to panic, and panics of it were found and mended again and again:
 /// one mail must not stop a run. `None` where it did.
-fn guarded<T>(read: impl FnOnce() -> T) -> Option<T> {
+pub(super) fn guarded<T>(read: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(read)).ok()
 }
 
@@ -212,38 +251,6 @@ fn text_of_stretch(stretch: &body::Stretch) -> identity::Text<'_> {
         (_, Some(html)) => identity::Text::Html(html),
         (Some(_) | None, None) => identity::Text::Plain(""),
     }
-}
-
-/// The attachments, each with the digest by which copies of it are known.
-fn attachments(root: &Part<'_>, html: Option<&str>, notes: &mut Notes) -> Vec<(Attachment, super::Digest)> {
-    let leaves = root.leaves().into_iter().filter(|leaf| leaf.is_attachment());
-    leaves
-        .map(|leaf| {
-            let bytes = leaf.decoded(notes);
-            let file = Attachment {
-                name: leaf.file_name().and_then(attachment::harmless_name),
-                media_type: leaf.media_type.clone(),
-                size: bytes.len() as u64,
-                sha256: super::Digest::of(&bytes),
-                inline: leaf.disposition.value == "inline" || html.is_some_and(|html| is_referred_to(leaf, html)),
-                part: leaf.index,
-            };
-            let content = identity::file(&bytes, file.sha256);
-            (file, content)
-        })
-        .collect()
-}
-
-/// Whether a part hides the text of the message: encrypted, or signed in a form that wraps it (RFC 8551 3, RFC 3156 4).
-fn is_sealed(leaf: &Part<'_>) -> bool {
-    matches!(leaf.media_type.as_str(), "application/pkcs7-mime" | "application/x-pkcs7-mime" | "application/pgp-encrypted")
-}
-
-/// Whether the HTML shows this part by its Content-ID (RFC 2392).
-fn is_referred_to(leaf: &Part<'_>, html: &str) -> bool {
-    let id = leaf.headers.first("Content-ID").and_then(|value| std::str::from_utf8(value).ok());
-    let id = id.map(|id| id.trim().trim_matches(['<', '>'])).filter(|id| !id.is_empty());
-    id.is_some_and(|id| html.contains(&format!("cid:{id}")))
 }
 
 fn authentications(headers: &Headers<'_>, notes: &mut Notes) -> Vec<authentication::AuthenticationResults> {

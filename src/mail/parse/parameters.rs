@@ -116,10 +116,13 @@ fn merged(mut raw: Vec<Raw>, notes: &mut Notes) -> Vec<(String, String)> {
     for group in raw.chunk_by(|a, b| a.name == b.name) {
         let Some(first) = group.first() else { continue };
         let is_extended = group.iter().any(|piece| piece.is_encoded);
-        let value = if is_extended || group.iter().any(|piece| piece.piece > 0) {
+        let value = if is_extended {
             extended(group, notes)
         } else {
-            words::decoded(first.value.as_bytes(), notes).into_owned()
+            let pieces = group.chunk_by(|a, b| a.piece == b.piece).filter_map(<[Raw]>::first);
+            let joined: String = pieces.map(|piece| piece.value.as_str()).collect();
+            let value = words::decoded(joined.as_bytes(), notes);
+            if matches!(first.name.as_str(), "filename" | "name") { without_percent(&value, notes) } else { value.into_owned() }
         };
         parameters.push((first.name.clone(), value));
     }
@@ -146,6 +149,21 @@ fn extended(group: &[Raw], notes: &mut Notes) -> String {
         if piece.is_encoded { bytes.extend(percent_decoded(value)) } else { bytes.extend(value.bytes()) }
     }
     charset::decode(&bytes, label, notes)
+}
+
+/// A name that some web programs write as in a link, without saying so: `%C3%A4.txt`. A name with a percent sign of its own
+/// has blanks, or does not come out as text.
+fn without_percent(name: &str, notes: &mut Notes) -> String {
+    let is_written_so = name.contains('%') && !name.contains(char::is_whitespace);
+    let decoded = Some(name).filter(|_| is_written_so).and_then(|name| String::from_utf8(percent_decoded(name)).ok());
+    let is_better = |decoded: &String| (!decoded.is_ascii() || decoded.contains(' ')) && !decoded.contains(char::is_control);
+    match decoded.filter(is_better) {
+        Some(decoded) => {
+            notes.add("a file name was written as in a link");
+            decoded
+        }
+        None => name.to_owned(),
+    }
 }
 
 fn percent_decoded(text: &str) -> Vec<u8> {
@@ -193,6 +211,13 @@ mod tests {
             ("attachment; filename*0*=iso-2022-jp''a; filename*1=b", "filename", Some("ab")),
             ("attachment; filename*1*=%a4.txt; filename*0*=utf-8''%c3", "filename", Some("ä.txt")),
             ("application/pdf name=\"a b.pdf\"", "name", Some("a b.pdf")),
+            ("attachment; filename*0=\"=?utf-8?Q?=C3=A4\"; filename*1=\"=C3=B6.txt?=\"", "filename", Some("äö.txt")),
+            ("attachment; filename*0=a; filename*1=b; filename=c", "filename", Some("ab")),
+            ("attachment; filename*=%C3%A4.txt", "filename", Some("ä.txt")),
+            ("attachment; filename=\"%C3%A4%20b.txt\"", "filename", Some("ä b.txt")),
+            ("attachment; filename=\"100%25.txt\"", "filename", Some("100%25.txt")),
+            ("attachment; filename=\"50 %C3 off.txt\"", "filename", Some("50 %C3 off.txt")),
+            ("attachment; filename=\"a%zz%E4.txt\"", "filename", Some("a%zz%E4.txt")),
             ("attachment; filename=\"\"", "filename", None),
             ("attachment", "filename", None),
         ] {

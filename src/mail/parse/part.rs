@@ -25,6 +25,8 @@ pub(super) struct Part<'x> {
     pub(super) index: usize,
     /// The parts of a multipart; empty for a leaf.
     pub(super) children: Vec<Self>,
+    /// Its bytes, headers and all.
+    pub(super) entity: &'x [u8],
     body: &'x [u8],
 }
 
@@ -42,7 +44,7 @@ impl<'x> Part<'x> {
         let content_type = headers.first("Content-Type").map(|value| Structured::parse(value, notes)).unwrap_or_default();
         let disposition = headers.first("Content-Disposition").map(|value| Structured::parse(value, notes)).unwrap_or_default();
         let media_type = media_type(&content_type.value, default_type);
-        let mut part = Self { headers, media_type, content_type, disposition, index, children: Vec::new(), body };
+        let mut part = Self { headers, media_type, content_type, disposition, index, children: Vec::new(), entity, body };
         if part.main_type() == "multipart" {
             part.read_children(depth, parts_left, notes);
         }

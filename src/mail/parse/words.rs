@@ -124,17 +124,32 @@ fn flush<'v>(run: &mut Vec<Word<'v>>, pieces: &mut Vec<Piece<'v>>, notes: &mut N
     }
     let mut text = String::new();
     for group in run.chunk_by(|left, right| left.charset.eq_ignore_ascii_case(right.charset)) {
-        let bytes: Vec<u8> = group.iter().flat_map(word_bytes).collect();
-        text.push_str(&charset::decode(&bytes, group.first().map(|word| word.charset), notes));
+        text.push_str(&charset::decode(&group_bytes(group), group.first().map(|word| word.charset), notes));
     }
     run.clear();
     pieces.push(Piece::Decoded(text));
 }
 
-fn word_bytes(word: &Word<'_>) -> Vec<u8> {
-    if word.is_base64 {
-        return transfer::base64(word.data).0;
+/// The bytes of neighbours in one charset. Base64 that was cut within a group of four goes on in the next word.
+fn group_bytes(group: &[Word<'_>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut base64 = Vec::new();
+    for (i, word) in group.iter().enumerate() {
+        if !word.is_base64 {
+            bytes.extend(word_bytes(word));
+            continue;
+        }
+        base64.extend_from_slice(word.data);
+        let goes_on = base64.len() % 4 != 0 && !base64.ends_with(b"=") && group.get(i + 1).is_some_and(|next| next.is_base64);
+        if !goes_on {
+            bytes.extend(transfer::base64(&base64).0);
+            base64.clear();
+        }
     }
+    bytes
+}
+
+fn word_bytes(word: &Word<'_>) -> Vec<u8> {
     let spaced: Vec<u8> = word.data.iter().map(|byte| if *byte == b'_' { b' ' } else { *byte }).collect();
     transfer::quoted_printable(&spaced, transfer::LineEnds::InWord)
 }
@@ -156,8 +171,12 @@ mod tests {
 
     #[test]
     fn a_character_cut_in_two_is_whole_again() {
-        assert_eq!(text("=?utf-8?B?w?= =?utf-8?B?6Q==?="), "é");
+        assert_eq!(text("=?utf-8?B?w?= =?utf-8?B?6k=?="), "é");
         assert_eq!(text("=?utf-8?Q?=C3?= =?utf-8?Q?=A9?="), "é");
+        assert_eq!(text("=?utf-8?B?ww==?=\r\n =?UTF-8?Q?=A9_x?="), "é x");
+        assert_eq!(text("=?utf-8?B?w?=\r\n =?utf-8?B?6nDqQ==?="), "éé", "base64 cut within a group");
+        assert_eq!(text("=?gb2312?B?1tA=?=\r\n\t=?gb2312?Q?=CE=C4?="), "中文");
+        assert_eq!(text("=?iso-2022-jp?B?GyRCJUYbKEI=?=\r\n =?ISO-2022-JP?B?GyRCJTkbKEI=?="), "テス");
     }
 
     #[test]

@@ -19,10 +19,15 @@ const MAX_BYTES: usize = 480;
 /// `Ann Example wrote:` without a date or an address has so many words at most.
 const MAX_BARE_WORDS: usize = 5;
 
+/// A mail begins within so many lines.
+const MAX_BLANK_ABOVE: usize = 4;
+
 /// How sure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Certainty {
-    /// It is one if a quote stands below it.
+    /// It is one if a quote stands below it whose lines begin with `>`.
+    WithMarkedQuote,
+    /// It is one if a quote stands below it, whatever its sign.
     WithQuote,
     /// It is one whatever stands below it.
     Alone,
@@ -58,6 +63,22 @@ static NAME_FIRST: LazyLock<Regex> =
 /// `In article <id>, ann@acme.example writes:`.
 static ARTICLE: LazyLock<Regex> =
     LazyLock::new(|| compile(r"(?i)^\W*(?:in (?:article|message|a message|news|<)|quoting |according to )"));
+/// `Quoting Ann <ann@acme.example>:`, as one family of webmail programs says it in every language.
+static QUOTING: LazyLock<Regex> = LazyLock::new(|| {
+    compile(
+        r"(?i)^\W*(?:quoting|excerpts from|zitat von|citation de|mensaje citado por|citando a?|citazione di|citeren|citerar|citat från|citat fra|lainaus|cytowanie|cytat|cituji|цитирую|цитата)\s",
+    )
+});
+/// `Ann Example <ann@acme.example>:` and nothing else.
+static NAME_AND_ADDRESS: LazyLock<Regex> =
+    LazyLock::new(|| compile(r#"^[\s*_\-"'“]*(?:[^\s<>@:;]+\s+){0,8}<[^<>\s]+@[^<>\s]+>\s?:$"#));
+/// `Ann <ann@acme.example> wrote in message` with the news article behind it.
+static NEWS: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i){}\s[^<>@]{{1,40}}<?news:\S+$", any_of(Purpose::Wrote))));
+/// `>>> Ann <ann@acme.example> 03/12/02 09:41 AM >>>`, with unmarked history below.
+static BETWEEN_ARROWS: LazyLock<Regex> =
+    LazyLock::new(|| compile(r"^>>> [^>]{1,60}(?:<[^<>]+>)?[^<>]{1,40}\d:\d\d[^<>]{0,10}>>>$"));
+/// `>>>>> "Ann" == Ann Example <ann@acme.example> writes:`.
+static SUPERCITED: LazyLock<Regex> = LazyLock::new(|| compile(r#"^>{3,}\s?"[^"]{1,40}" == .{1,200}:$"#));
 /// The short form of one large provider: `2016-03-03 17:21 GMT+01:00 Ann`, with nothing behind it.
 static ISO_GMT: LazyLock<Regex> = LazyLock::new(|| compile(r"^\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+\-]\d{1,2}:\d\d \S.*[^<,]$"));
 static DATE_THEN_ADDRESS: LazyLock<Regex> =
@@ -82,7 +103,11 @@ pub(super) fn ending_at(lines: &[Line], end: usize, floor: usize) -> Option<(Ran
             break;
         }
         match found {
-            None => found = judge(&joined).map(|certainty| (start, certainty, DATE.is_match(&joined))),
+            None => {
+                let judged =
+                    judge(&joined).or_else(|| (start == end && is_first(lines, start)).then(|| judge_first(&joined)).flatten());
+                found = judged.map(|certainty| (start, certainty, DATE.is_match(&joined)));
+            }
             Some((_, _, true)) => break,
             // It lacks its date: that stands on a line above, or nowhere.
             Some((_, certainty, false)) if DATE_FIRST.is_match(text) && (DATE.is_match(text) || TIME.is_match(text)) => {
@@ -95,13 +120,39 @@ pub(super) fn ending_at(lines: &[Line], end: usize, floor: usize) -> Option<(Ran
     found.map(|(start, certainty, _)| (start..end + 1, certainty))
 }
 
+/// One that begins with the signs of a quote, and is none: it fills its line.
+pub(super) fn with_arrows(line: &str) -> Option<Certainty> {
+    if !line.starts_with(">>>") || line.len() > MAX_BYTES {
+        return None;
+    }
+    let line = line.trim_end();
+    let bare = BETWEEN_ARROWS.is_match(line).then_some(Certainty::Alone);
+    bare.or_else(|| SUPERCITED.is_match(line).then_some(Certainty::WithQuote))
+}
+
 /// Cheap: can this be the last line of one?
 fn ends_like_one(last: &str) -> bool {
     let bare = last.trim_end_matches(['*', '_', ' ', '\u{200e}', '\u{200f}']);
     bare.ends_with([':', '：'])
         || (bare.ends_with("---") && marked(bare))
         || bare.ends_with('>')
+        || last.starts_with("news:")
         || (marked(bare) && (ISO_GMT.is_match(bare) || WROTE.is_match(bare)))
+}
+
+/// Nothing but blank lines stand above.
+fn is_first(lines: &[Line], start: usize) -> bool {
+    start <= MAX_BLANK_ABOVE && lines.iter().take(start).all(Line::is_blank)
+}
+
+/// A mail that begins so and goes on with a quote: `Ann Example:`, `ann writes:`.
+fn judge_first(line: &str) -> Option<Certainty> {
+    let bare = line.trim_start_matches(['*', '-', ' ']);
+    let before_verb = WROTE.find(bare).and_then(|verb| bare.get(..verb.start()));
+    let name = before_verb.or_else(|| bare.strip_suffix([':', '：']).filter(|name| name.contains(' ')))?;
+    let words = name.split_whitespace().count();
+    let named = (words == 1 && before_verb.is_some()) || (words < MAX_BARE_WORDS && is_name(name));
+    named.then_some(Certainty::WithMarkedQuote)
 }
 
 /// Cheaper still: without a digit or an address it is none, unless it ends in a colon.
@@ -111,12 +162,17 @@ fn marked(line: &str) -> bool {
 
 /// Words that all begin with a capital, or with a letter that has none.
 fn is_name(text: &str) -> bool {
-    let mut words = text.split_whitespace().map(|word| word.trim_start_matches(['*', '_', '"', '“', '\''])).peekable();
+    let nickname = |word: &&str| word.len() > 2 && word.starts_with('"') && word.ends_with('"');
+    let words = text.split_whitespace().filter(|word| !nickname(word));
+    let mut words = words.map(|word| word.trim_start_matches(['*', '_', '"', '“', '\''])).peekable();
     words.peek().is_some() && words.all(|word| word.starts_with(|c: char| c.is_alphabetic() && !c.is_lowercase()))
 }
 
 fn judge(joined: &str) -> Option<Certainty> {
     if ISO_GMT.is_match(joined) {
+        return Some(Certainty::Alone);
+    }
+    if NAME_FIRST.is_match(joined) && NEWS.is_match(joined) {
         return Some(Certainty::Alone);
     }
     let bare = joined.trim_end_matches(['*', '_', ' ', '-']);
@@ -135,8 +191,11 @@ fn judge(joined: &str) -> Option<Certainty> {
         && colon
         && joined.split_whitespace().count() <= MAX_BARE_WORDS
         && WROTE.find(bare).is_some_and(|verb| is_name(joined.get(..verb.start()).unwrap_or_default()));
-    let likely = (wrote && begins && (date || address)) || (colon && dated) || named;
-    likely.then_some(Certainty::WithQuote)
+    if (wrote && begins && (date || address || time)) || named {
+        return Some(Certainty::WithQuote);
+    }
+    let quoting = (address || date) && QUOTING.is_match(joined);
+    (colon && (dated || quoting || NAME_AND_ADDRESS.is_match(joined))).then_some(Certainty::WithMarkedQuote)
 }
 
 #[cfg(test)]
@@ -159,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_language_without_a_row_needs_a_quote_below() {
-        assert_eq!(of("mié 3 ots. 2021, 10:00, Ann (ann@acme.example) zioenez:"), Some((0, Certainty::WithQuote)));
+        assert_eq!(of("mié 3 ots. 2021, 10:00, Ann (ann@acme.example) zioenez:"), Some((0, Certainty::WithMarkedQuote)));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Characters and lines: what cannot be seen goes, what shows as space becomes a space, blank lines never pile up.
 
+use std::ops::Range;
+
 /// Drops what a reader cannot see or must not obey: control characters, zero-width characters, direction overrides,
 /// noncharacters. Kinds of line end become `\n`, kinds of space a space.
 pub(super) fn characters(text: &str) -> String {
@@ -42,9 +44,23 @@ fn invisible(c: char) -> bool {
 
 /// Joins lines: no trailing white space, at most one blank line in a row, none at either end.
 pub(super) fn join<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    join_marked(lines.map(|line| (line, Mark::Plain))).0
+}
+
+/// Whether a line belongs to the runs that [`join_marked`] reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Plain,
+    Marked,
+}
+
+/// The same, with where the runs of marked lines ended up: their bytes, line end included. Blank lines do not part a run.
+pub(super) fn join_marked<'a>(lines: impl Iterator<Item = (&'a str, Mark)>) -> (String, Vec<Range<usize>>) {
     let mut text = String::new();
-    let mut gap = false;
-    for line in lines.map(str::trim_end) {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    let (mut gap, mut open) = (false, false);
+    for (line, mark) in lines {
+        let line = line.trim_end();
         if line.is_empty() {
             gap = true;
             continue;
@@ -53,15 +69,22 @@ pub(super) fn join<'a>(lines: impl Iterator<Item = &'a str>) -> String {
             text.push('\n');
         }
         gap = false;
+        let start = text.len();
         text.push_str(line);
         text.push('\n');
+        match (mark, runs.last_mut()) {
+            (Mark::Marked, Some(run)) if open => run.end = text.len(),
+            (Mark::Marked, _) => runs.push(start..text.len()),
+            (Mark::Plain, _) => {}
+        }
+        open = mark == Mark::Marked;
     }
-    text
+    (text, runs)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{characters, join};
+    use super::{Mark, characters, join, join_marked};
 
     #[test]
     fn direction_overrides_and_zero_width_characters_are_dropped() {
@@ -84,5 +107,20 @@ mod tests {
     fn blank_lines_never_pile_up() {
         assert_eq!(join(["", " ", "a  ", "", "\t", "", "b", ""].into_iter()), "a\n\nb\n");
         assert_eq!(join(["", ""].into_iter()), "");
+    }
+
+    #[test]
+    fn runs_of_marked_lines_are_found_again() {
+        let lines = [
+            ("", Mark::Plain),
+            ("> a", Mark::Marked),
+            ("", Mark::Plain),
+            ("> b", Mark::Marked),
+            ("c", Mark::Plain),
+            ("> d", Mark::Marked),
+        ];
+        let (text, runs) = join_marked(lines.into_iter());
+        let found: Vec<&str> = runs.into_iter().filter_map(|run| text.get(run)).collect();
+        assert_eq!(found, ["> a\n\n> b\n", "> d\n"]);
     }
 }

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::line::Line;
+use super::notes;
 use super::pattern::{any_of, compile};
 use super::phrases::Purpose;
 
@@ -15,6 +16,8 @@ use super::phrases::Purpose;
 const MAX_LINES: usize = 40;
 /// A value is wrapped over so many lines at most.
 const MAX_CONTINUATION: usize = 8;
+/// A date has so many digits at least: day, year and time.
+const MIN_DATE_DIGITS: usize = 6;
 /// The longest name of a header, in bytes.
 const MAX_NAME_BYTES: usize = 60;
 
@@ -53,13 +56,19 @@ static RAW: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// Above a patch that the author pastes: git's first line, or scissors (git-mailinfo).
 static PASTED: LazyLock<Regex> = LazyLock::new(|| compile(r"^>?From [0-9a-f]{40} |^\s*[-=]{1,}.*(?:8<|>8|✂|%<|>%).*[-=]{1,}\s*$"));
-static ORIGINAL: LazyLock<Regex> =
-    LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*[-_=—–]{{2,}}\s*{}\s*[-_=—–]{{2,}}[\s*_:]*$", any_of(Purpose::Original))));
+/// One large provider writes its spaces as entities, and its title in one word between long strokes.
+static ORIGINAL: LazyLock<Regex> = LazyLock::new(|| {
+    let title = any_of(Purpose::Original);
+    compile(&format!(
+        r"(?i)^[\s>*_]*[-_=—–]{{2,}}(?:\s|&nbsp;)*{title}(?:\s|&nbsp;)*[-_=—–]{{2,}}[\s*_:]*$|^\s*-{{10,}}(?:\s|&nbsp;)*original(?:\s|&nbsp;)*-{{10,}}\s*$"
+    ))
+});
+/// A name and a value, in any language.
+static PAIR: LazyLock<Regex> = LazyLock::new(|| compile(r"^[\s*_]*\p{L}[\p{L}\p{M} .'’-]{0,30}[\s*_]*[:：][\s*_]*\S"));
 static FORWARDED: LazyLock<Regex> =
     LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*[-_=—–]{{2,}}\s*{}", any_of(Purpose::Forwarded))));
 static FORWARDED_BARE: LazyLock<Regex> =
     LazyLock::new(|| compile(&format!(r"(?i)^[\s>*_]*{}\s?[:：][\s*_]*$", any_of(Purpose::Forwarded))));
-static DATED: LazyLock<Regex> = LazyLock::new(|| compile(r"\d{1,4}[./\-]\d{1,2}[./\-]\d{2,4}\s.*\d{1,2}:\d\d"));
 
 /// `-----Original Message-----` in any language of the table.
 pub(super) fn is_original(line: &str) -> bool {
@@ -81,16 +90,28 @@ fn starts_with_stroke(line: &str) -> bool {
 /// them. A title between dashes right above it belongs to it, whatever its language.
 pub(super) fn block(lines: &[Line], start: usize) -> Option<Range<usize>> {
     let first = lines.get(start)?;
-    if header(&first.text).is_some_and(|kinds| kinds.contains(&Header::From))
-        && lines.iter().take(start).rev().take(2).any(|line| PASTED.is_match(&line.text))
-    {
-        return None;
-    }
     if is_dashed_title(&first.text) {
         let below = (start + 1..start + 3).find(|&i| lines.get(i).is_some_and(|line| !line.is_blank()))?;
-        return block_at(lines, below).map(|range| start..range.end);
+        return block_at(lines, below).or_else(|| any_block(lines, below)).map(|range| start..range.end);
     }
-    block_at(lines, start)
+    if header(&first.text).is_some_and(|kinds| kinds.contains(&Header::From)) && is_pasted(lines, start) {
+        return None;
+    }
+    notes::block(lines, start).or_else(|| block_at(lines, start))
+}
+
+/// Raw mail or a patch stands right above: the author shows it.
+fn is_pasted(lines: &[Line], start: usize) -> bool {
+    let above = || lines.iter().take(start).rev();
+    above().take(2).any(|line| PASTED.is_match(&line.text))
+        || above().take(MAX_LINES).take_while(|line| !line.is_blank()).any(|line| RAW.is_match(&line.text))
+}
+
+/// Below a title between dashes: three lines of a name and a value, one of them with an address, in whatever language.
+fn any_block(lines: &[Line], start: usize) -> Option<Range<usize>> {
+    let pairs = lines.iter().skip(start).take(MAX_LINES).take_while(|line| PAIR.is_match(&line.text)).count();
+    let address = lines.iter().skip(start).take(pairs).any(|line| line.text.contains('@'));
+    (pairs >= 3 && address).then_some(start..start + pairs)
 }
 
 /// Words between dashes: what an unknown language writes for "original message".
@@ -104,32 +125,32 @@ fn is_dashed_title(line: &str) -> bool {
         && line.ends_with("---")
 }
 
-fn block_at(lines: &[Line], start: usize) -> Option<Range<usize>> {
-    let first = header(&lines.get(start)?.text);
-    let below = || lines.get(start + 1).or(lines.get(start + 2)).is_some_and(|line| header(&line.text).is_some());
-    let lotus = first.is_none() && below() && DATED.is_match(&lines.get(start)?.text);
-    if first.is_none() && !lotus {
-        return None;
-    }
-    let (mut seen, mut address, mut end, mut wrapped, mut gap) = (Vec::new(), lotus, start, 0, 0);
+/// The headers that begin with this line.
+pub(super) fn block_at(lines: &[Line], start: usize) -> Option<Range<usize>> {
+    header(&lines.get(start)?.text)?;
+    let (mut seen, mut address, mut end, mut wrapped, mut gap) = (Vec::new(), false, start, 0, 0);
     for (i, line) in lines.iter().enumerate().skip(start).take(MAX_LINES) {
         if RAW.is_match(&line.text) {
             return None;
         }
-        let found = header(&line.text);
         if line.is_blank() {
             // Some programs put each header into a paragraph of its own; one blank line may stand between two.
             gap += 1;
             if gap > 1 || seen.len() >= 4 {
                 break;
             }
-        } else if let Some(kinds) = found {
+        } else if let Some(kinds) = header(&line.text) {
+            if i > start && kinds == [Header::From] && seen.contains(&Header::From) {
+                break;
+            }
             seen.extend_from_slice(kinds);
             address |= kinds.contains(&Header::From) && line.text.contains('@');
             (end, wrapped, gap) = (i + 1, 0, 0);
-        } else if i == start && lotus {
-            end = i + 1;
         } else {
+            // A date under a name that the table lacks.
+            if PAIR.is_match(&line.text) && line.text.bytes().filter(u8::is_ascii_digit).count() >= MIN_DATE_DIGITS {
+                seen.push(Header::Sent);
+            }
             wrapped += 1;
             if gap > 0 || wrapped > MAX_CONTINUATION {
                 break;
@@ -138,20 +159,32 @@ fn block_at(lines: &[Line], start: usize) -> Option<Range<usize>> {
     }
     let has = |kind: Header| seen.contains(&kind);
     let kinds = [Header::From, Header::Sent, Header::To, Header::Subject].into_iter().filter(|&kind| has(kind)).count();
-    let author = (has(Header::From) && (address || has(Header::Subject))) || (lotus && has(Header::To) && has(Header::Subject));
-    let enough = kinds >= 3 || (lotus && kinds >= 2);
-    (author && enough).then_some(start..end)
+    // Without a date it is a form or a journey: every program prints when the message was sent.
+    let author = has(Header::From) && has(Header::Sent) && (address || has(Header::Subject));
+    (author && kinds >= 3).then_some(start..end)
 }
 
-/// The kinds that the name of this header may stand for: `A:` is To in Italian, `Til:` in Danish.
+/// Is this the header To, as a line of its own or with its value?
+pub(super) fn is_to(line: &str) -> bool {
+    header(line).is_some_and(|kinds| kinds.contains(&Header::To))
+}
+
+/// Is this the header Subject?
+pub(super) fn is_subject(line: &str) -> bool {
+    header(line).is_some_and(|kinds| kinds.contains(&Header::Subject))
+}
+
+/// The kinds that the name of this header may stand for: `A:` is To in Italian, `Til:` in Danish. In lower case it is a
+/// setting of some program; only copies are printed so.
 fn header(line: &str) -> Option<&'static [Header]> {
     let line = line.trim_start_matches(['*', '\t', ' ']);
     let (name, _) = line.split_once([':', '：'])?;
     if name.len() > MAX_NAME_BYTES {
         return None;
     }
-    let name = name.trim_matches(|c: char| c == '*' || c == '_' || c.is_whitespace()).to_lowercase();
-    NAMES.get(name.as_str()).map(Vec::as_slice)
+    let name = name.trim_matches(|c: char| c == '*' || c == '_' || c.is_whitespace());
+    let setting = name.starts_with(char::is_lowercase);
+    NAMES.get(name.to_lowercase().as_str()).map(Vec::as_slice).filter(|kinds| !setting || !kinds.contains(&Header::From))
 }
 
 #[cfg(test)]

@@ -8,18 +8,25 @@ mod clean;
 mod headers;
 mod html;
 mod line;
+mod notes;
 mod notice;
 mod outline;
 mod part;
 mod pattern;
 mod phrases;
+mod quote;
+mod redirect;
 mod signature;
 mod trim;
 mod verbatim;
 
+use std::borrow::Cow;
+use std::ops::Range;
+
+use self::clean::Mark;
 use self::line::Line;
 use self::part::Part;
-use self::trim::History;
+use self::trim::{Face, History};
 
 /// A body is read up to so many bytes: a book has one million.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -40,10 +47,42 @@ pub struct Body {
 pub struct Reading {
     /// The author's own new text, with the quotes that it answers; lines end in `\n`, no trailing white space.
     pub text: String,
+    /// Which bytes of the text are quotes that the author answers, or shows: whole lines, in order, each with its sign.
+    pub quotes: Vec<Range<usize>>,
     /// Quoted history, signature, banners: what a post does not show.
     pub hidden: String,
     /// What was odd while reading.
     pub notes: Vec<String>,
+}
+
+/// A stretch of a text as it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stretch<'a> {
+    /// The author's own lines.
+    Own(&'a str),
+    /// Lines of somebody else's, each with its sign (`> `).
+    Quoted(&'a str),
+}
+
+impl Reading {
+    /// Whether the message says more than the text shows.
+    pub fn hides_something(&self) -> bool {
+        !self.hidden.is_empty()
+    }
+
+    /// The text in stretches: quotes and what answers them, in order. Together they are the text.
+    pub fn stretches(&self) -> Vec<Stretch<'_>> {
+        let mut stretches = Vec::new();
+        let mut at = 0;
+        let piece = |from: usize, to: usize| self.text.get(from..to).filter(|piece| !piece.is_empty());
+        for quote in &self.quotes {
+            stretches.extend(piece(at, quote.start).map(Stretch::Own));
+            stretches.extend(piece(quote.start, quote.end).map(Stretch::Quoted));
+            at = quote.end;
+        }
+        stretches.extend(piece(at, self.text.len()).map(Stretch::Own));
+        stretches
+    }
 }
 
 /// Reads a body: picks the best part, turns HTML into text, hides quoted history and signatures. Never fails; a body
@@ -65,13 +104,20 @@ pub fn read_under(subject: &str, body: &Body) -> Reading {
         lines.truncate(MAX_LINES);
         notes.push(format!("text cut after {MAX_LINES} lines"));
     }
+    for line in &mut lines {
+        if let Cow::Owned(unwrapped) = redirect::unwrapped_in(&line.text) {
+            line.text = unwrapped;
+        }
+    }
     let history = if part::passes_on(subject) { History::Shown } else { History::Hidden };
-    let shown = trim::shown(&lines, history);
-    let side = |wanted: bool| {
-        let chosen = lines.iter().zip(&shown).filter(move |&(line, &shown)| shown == wanted || line.is_blank());
-        clean::join(chosen.map(|(line, _)| line.text.as_str()))
-    };
-    Reading { text: side(true), hidden: side(false), notes }
+    let faces = trim::faces(&lines, history);
+    let seen = lines.iter().zip(&faces).filter(|&(line, &face)| face != Face::Hidden || line.is_blank());
+    let (text, quotes) = clean::join_marked(seen.map(|(line, &face)| {
+        (line.text.as_str(), if face == Face::Quoted && !line.is_blank() { Mark::Marked } else { Mark::Plain })
+    }));
+    let unseen = lines.iter().zip(&faces).filter(|&(line, &face)| face == Face::Hidden || line.is_blank());
+    let hidden = clean::join(unseen.map(|(line, _)| line.text.as_str()));
+    Reading { text, quotes, hidden, notes }
 }
 
 fn plain_lines(plain: &str, notes: &mut Vec<String>) -> Vec<Line> {

@@ -18,6 +18,12 @@ const BANNER_LINES: usize = 8;
 const NOTICE_CHARS: usize = 90;
 /// And says what it is about within so many bytes.
 const NOTICE_BEGINS_WITHIN: usize = 200;
+/// The footer of a list names itself within so many bytes of its paragraph.
+const FOOTER_BEGINS_WITHIN: usize = 60;
+/// Or it has so many words at most.
+const MAX_FOOTER_WORDS: usize = 24;
+/// The line of a ticket system has so many bytes at most.
+const MAX_REPLY_LINE_BYTES: usize = 160;
 /// The signed text's armour has so many lines at most.
 const ARMOUR_LINES: usize = 120;
 
@@ -28,6 +34,9 @@ static BANNER_TAG: LazyLock<Regex> = LazyLock::new(|| {
         r"(?i)^[\s*_]*[\[(<*]+\s*(?:external|ext|extern|externe|externo|esterno)(?:\s+(?:e-?mail|sender|mail|message))?\s*[\])>*]+[\s*_]*$",
     )
 });
+/// Strokes before and behind, or nothing else in the line.
+static REPLY_LINE: LazyLock<Regex> =
+    LazyLock::new(|| compile(&format!(r"(?i)^[^\p{{L}}\p{{N}}>]*{}[^\p{{L}}\p{{N}}]*$", any_of(Purpose::ReplyLine))));
 static FOOTER: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", any_of(Purpose::Footer))));
 static INLINE: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i){}", any_of(Purpose::InlineAnswers))));
 static HEADING: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i)^[\s*_#>\-]*{}", any_of(Purpose::NoticeHeading))));
@@ -40,6 +49,11 @@ pub(super) fn is_rule(line: &str) -> bool {
     !strokes.is_empty()
         && strokes.chars().all(|c| "_-=~*#+—–―─═•·.ᐧ ".contains(c))
         && (strokes == "ᐧ" || strokes.chars().filter(|&c| !" .·•".contains(c)).count() > 1)
+}
+
+/// `##- Please type your reply above this line -##`: below it stands what the ticket system sent.
+pub(super) fn is_reply_line(line: &str) -> bool {
+    line.len() <= MAX_REPLY_LINE_BYTES && REPLY_LINE.is_match(line)
 }
 
 /// A warning at the top: the lines to hide.
@@ -74,9 +88,27 @@ pub(super) fn is_legal(paragraph: &str) -> bool {
     paragraph.chars().count() >= NOTICE_CHARS && early && terms() >= 2
 }
 
-/// Does this paragraph at the end of a mail read like the footer of a list, a tracker or a virus scanner?
-pub(super) fn is_footer(paragraph: &str) -> bool {
-    FOOTER.is_match(paragraph)
+/// Does what stands below a line across or a mark read like the footer of a list, a tracker or a virus scanner?
+pub(super) fn is_footer(text: &str) -> bool {
+    FOOTER.is_match(text)
+}
+
+/// The same of a paragraph that nothing parts from the text: a footer says at once what it is, or is short. The line of the
+/// paragraph where it begins.
+pub(super) fn footer_start(paragraph: &[&str]) -> Option<usize> {
+    let joined = paragraph.join(" ");
+    let mark = FOOTER.find(&joined)?;
+    if mark.start() > FOOTER_BEGINS_WITHIN && joined.split_whitespace().count() > MAX_FOOTER_WORDS {
+        return None;
+    }
+    let mut bytes = 0;
+    let ends = paragraph.iter().map(|line| {
+        bytes += line.len() + 1;
+        bytes
+    });
+    let marked = ends.take_while(|&end| end <= mark.start()).count();
+    let address = |line: &&&str| line.contains(['@']) || line.contains("://") || line.contains("list");
+    Some(marked - paragraph.iter().take(marked).rev().take_while(address).count())
 }
 
 /// Does the author say that the answers stand inside the history?

@@ -6,6 +6,7 @@ use super::attribution::{self, Certainty};
 use super::headers;
 use super::line::{Line, Region};
 use super::notice;
+use super::quote;
 use super::verbatim;
 
 /// A quote stands so many lines below its attribution at most.
@@ -48,7 +49,11 @@ pub(super) fn outline(lines: &[Line]) -> Vec<Kind> {
             floor = if kind == Kind::Blank { floor } else { i + 1 };
             continue;
         }
-        if kind == Kind::Quote && line.region == Region::Body && !torn(lines, &kinds, i) {
+        let arrows = if line.region == Region::Body { attribution::with_arrows(&line.text) } else { None };
+        if kind == Kind::Quote && line.region == Region::Body && arrows.is_none() && !torn(lines, &kinds, i) {
+            if quote::is_head_alone(lines, &kinds, i) {
+                set(&mut kinds, i, Kind::History);
+            }
             continue;
         }
         if matches!(kind, Kind::Text | Kind::Rule)
@@ -114,8 +119,12 @@ fn introduction(lines: &[Line], kinds: &[Kind], i: usize, floor: usize, sign: &m
     if line.region != Region::Body {
         return None;
     }
-    if let Some((range, certainty)) = attribution::ending_at(lines, i, floor) {
-        if quote_below(lines, kinds, i, sign) {
+    if notice::is_reply_line(&line.text) {
+        return Some((i..i + 1, Kind::BareAttribution));
+    }
+    let arrows = attribution::with_arrows(&line.text).map(|certainty| (i..i + 1, certainty));
+    if let Some((range, certainty)) = arrows.or_else(|| attribution::ending_at(lines, i, floor)) {
+        if quote_below(lines, kinds, i, certainty, sign) {
             return Some((range, Kind::Attribution));
         }
         return (certainty == Certainty::Alone).then_some((range, Kind::BareAttribution));
@@ -130,7 +139,7 @@ fn is_gap(text: &str) -> bool {
 }
 
 /// Does a quote stand below line `i`? Remembers a sign other than `>` once two lines in a row begin with it.
-fn quote_below(lines: &[Line], kinds: &[Kind], i: usize, sign: &mut Option<String>) -> bool {
+fn quote_below(lines: &[Line], kinds: &[Kind], i: usize, certainty: Certainty, sign: &mut Option<String>) -> bool {
     let Some(below) =
         (i + 1..=i + QUOTE_WITHIN).find(|&line| lines.get(line).is_some_and(|line| !line.is_blank() && !is_gap(&line.text)))
     else {
@@ -140,6 +149,9 @@ fn quote_below(lines: &[Line], kinds: &[Kind], i: usize, sign: &mut Option<Strin
         return true;
     }
     let Some(own) = lines.get(below).and_then(|line| own_sign(&line.text)) else { return false };
+    if certainty == Certainty::WithMarkedQuote && !own.ends_with('>') {
+        return false;
+    }
     let again =
         lines.iter().skip(below + 1).find(|line| !line.is_blank()).is_some_and(|line| line.text.trim_start().starts_with(own));
     if again {
@@ -152,7 +164,8 @@ fn quote_below(lines: &[Line], kinds: &[Kind], i: usize, sign: &mut Option<Strin
 fn own_sign(text: &str) -> Option<&str> {
     let text = text.trim_start();
     if let Some(sign) = text.get(..1).filter(|sign| matches!(*sign, "|" | ":" | "}" | "]" | "%" | "=")) {
-        return Some(sign);
+        // The row of a table ends as it begins.
+        return (!text.trim_end().ends_with(sign) || text.trim_end().len() == 1).then_some(sign);
     }
     let (initials, _) = text.split_once('>')?;
     let is_name = !initials.is_empty() && initials.len() < MAX_SIGN_BYTES && initials.chars().all(char::is_alphanumeric);

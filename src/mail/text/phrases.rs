@@ -43,6 +43,8 @@ pub(super) enum Purpose {
     Footer,
     /// Says that the answers stand inside the history.
     InlineAnswers,
+    /// The line of a ticket system above which people answer.
+    ReplyLine,
 }
 
 impl Purpose {
@@ -67,6 +69,7 @@ impl Purpose {
             Self::NoticeTerm => of_notices("notice term"),
             Self::Footer => of_notices("footer"),
             Self::InlineAnswers => of_notices("inline answers"),
+            Self::ReplyLine => of_notices("reply line"),
         }
     }
 }
@@ -87,7 +90,7 @@ fn of_notices(key: &str) -> Vec<&'static str> {
 mod tests {
     use super::{LANGUAGES, Purpose};
 
-    const ALL: [Purpose; 18] = [
+    const ALL: [Purpose; 19] = [
         Purpose::Wrote,
         Purpose::WroteInside,
         Purpose::From,
@@ -106,6 +109,7 @@ mod tests {
         Purpose::NoticeTerm,
         Purpose::Footer,
         Purpose::InlineAnswers,
+        Purpose::ReplyLine,
     ];
 
     #[test]

@@ -11,7 +11,11 @@ use super::phrases::Purpose;
 /// A signature below `-- ` has so many lines with text at most; what is longer may be the mail itself.
 const MAX_LINES: usize = 30;
 /// Below `--` without the space, which people also draw by hand.
-const MAX_LINES_BARE: usize = 16;
+const MAX_LINES_BARE: usize = 12;
+/// And so many words: a card with a motto has some forty.
+const MAX_WORDS_BARE: usize = 60;
+/// Two lines in a row of so many characters are prose.
+const PROSE_CHARS: usize = 56;
 /// The line of a mobile program is so long at most, in characters.
 const MAX_TAGLINE_CHARS: usize = 160;
 
@@ -22,7 +26,7 @@ static SENT_FROM: LazyLock<Regex> = LazyLock::new(|| compile(&format!(r"(?i)^\W*
 static DEVICE: LazyLock<Regex> = LazyLock::new(|| {
     let names = any_of(Purpose::Device);
     compile(&format!(
-        r"(?i)(?:^|\W)(?:{names}(?:\W|$|\d)|(?:iphon|ipad|android|mobil|móvil|telef|téléphone|celular|puhelime)\p{{L}}*)"
+        r"(?i)(?:^|\W)(?:{names}(?:\W|$|\d)|(?:iphon|ipad|android|mobil|móvil|telef|téléphone|celular|puhelime)\p{{L}}*)|手机|手機|携帯|휴대폰"
     ))
 });
 /// `Ann from mobile`.
@@ -32,6 +36,11 @@ static SENT_AT_END: LazyLock<Regex> =
     LazyLock::new(|| compile(r"(?i)(?:gesendet|gönderildi|送信|傳送|发送|發送|보냄|भेजा गया|küldve)\W*$"));
 static EXCUSE: LazyLock<Regex> =
     LazyLock::new(|| compile(r"(?i)^[\s,.;:–-]*(?:please\s+)?(?:excuse|forgive|pardon|sorry|apologi[sz]e)|^[\s,.;:–-]*please\s"));
+static EXCUSE_ALONE: LazyLock<Regex> = LazyLock::new(|| {
+    compile(
+        r"(?i)^\W*(?:please\s+|kindly\s+)?(?:excuse|forgive|pardon|apologi[sz]e|apologies)\b.{0,60}\b(?:typos?|typing|errors?|mistakes?|brevity|spelling|autocorrect)",
+    )
+});
 static SENTENCE: LazyLock<Regex> = LazyLock::new(|| compile(r"[,;?!]|[.:]\s"));
 
 /// How a line may begin a signature.
@@ -49,13 +58,25 @@ fn mark(line: &str) -> Option<Mark> {
     }
 }
 
+/// Names, ways to reach somebody, perhaps a motto: no list, no code, and no text that goes on.
+fn is_card(lines: &[Line]) -> bool {
+    let mut own = lines.iter().map(|line| line.text.trim()).filter(|line| !line.is_empty());
+    let Some(first) = own.next() else { return false };
+    let goes_on = first.starts_with(char::is_lowercase) && first.split_whitespace().count() > 2 && first.ends_with(['.', '!', '?']);
+    let code = |line: &str| line.ends_with([';', '{', '}']) || line.starts_with("--");
+    let words: usize = lines.iter().map(|line| line.text.split_whitespace().count()).sum();
+    let long = |line: &Line| line.text.chars().count() >= PROSE_CHARS;
+    let prose = lines.windows(2).any(|pair| pair.iter().all(long));
+    !goes_on && !prose && words <= MAX_WORDS_BARE && !code(first) && !own.any(code)
+}
+
 /// Where the signature begins that reaches to the end of these lines: at the last mark. A summary of changes is none.
 pub(super) fn start(lines: &[Line]) -> Option<usize> {
     let mut below = 0;
     for (i, line) in lines.iter().enumerate().rev() {
         match mark(&line.text) {
             Some(Mark::Standard) => return Some(i),
-            Some(Mark::Bare) if below <= MAX_LINES_BARE => return Some(i),
+            Some(Mark::Bare) if below <= MAX_LINES_BARE && is_card(lines.get(i + 1..)?) => return Some(i),
             _ => {}
         }
         below += usize::from(!line.is_blank());
@@ -91,6 +112,11 @@ pub(super) fn is_tagline(line: &str) -> bool {
         } else {
             DEVICE.is_match(first) && EXCUSE.is_match(second)
         }
+}
+
+/// `Please excuse typos.`, which stands below such a line.
+pub(super) fn is_excuse(line: &str) -> bool {
+    line.chars().count() <= MAX_TAGLINE_CHARS && EXCUSE_ALONE.is_match(line)
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ const MAX_FOOTER_LINES: usize = 8;
 const MAX_LEGAL_LINES: usize = 40;
 /// A footer below a rule has so many lines with text at most.
 const MAX_RULED_LINES: usize = 14;
+/// The line across above an advertisement has so many strokes at least.
+const ADVERTISED_BELOW: usize = 70;
 /// What a program marked as a signature has so many lines at most; people write whole mails into the wrong place.
 const MAX_MARKED_SIGNATURE: usize = 30;
 
@@ -31,25 +33,36 @@ pub(super) enum History {
     Shown,
 }
 
-/// For each line, whether it is shown.
-pub(super) fn shown(lines: &[Line], history: History) -> Vec<bool> {
+/// How a line shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Face {
+    /// As the author's.
+    Own,
+    /// As somebody else's, which the author answers or shows.
+    Quoted,
+    /// Not at all.
+    Hidden,
+}
+
+/// How each line shows.
+pub(super) fn faces(lines: &[Line], history: History) -> Vec<Face> {
     let mut page = Page::new(lines);
     page.hide_machines();
     page.hide_history(history);
     page.hide_end();
     page.hide_quotes();
     page.keep_something();
-    page.shown
+    (0..lines.len()).map(|i| page.face(i)).collect()
 }
 
-struct Page<'a> {
-    lines: &'a [Line],
+pub(super) struct Page<'a> {
+    pub(super) lines: &'a [Line],
     kinds: Vec<Kind>,
     shown: Vec<bool>,
     /// The lines that are the author's to decide on end here: history or a forwarded message follows.
-    end: usize,
+    pub(super) end: usize,
     /// A quote that nothing answers was taken off the end.
-    unanswered: bool,
+    pub(super) unanswered: bool,
     /// A signature was taken off the end; people have one.
     signed: bool,
 }
@@ -59,21 +72,32 @@ impl<'a> Page<'a> {
         Self { lines, kinds: outline(lines), shown: vec![true; lines.len()], end: lines.len(), unanswered: false, signed: false }
     }
 
-    fn kind(&self, at: usize) -> Kind {
+    fn face(&self, at: usize) -> Face {
+        let indented =
+            || self.lines.get(at).is_some_and(|line| line.region == Region::Indent && line.text.trim_start().starts_with('>'));
+        let quoted = self.kind(at) == Kind::Quote || (self.kind(at) == Kind::Text && indented());
+        match (self.is_shown(at), quoted) {
+            (false, _) => Face::Hidden,
+            (true, true) => Face::Quoted,
+            (true, false) => Face::Own,
+        }
+    }
+
+    pub(super) fn kind(&self, at: usize) -> Kind {
         self.kinds.get(at).copied().unwrap_or(Kind::Blank)
     }
 
-    fn hide(&mut self, range: Range<usize>) {
+    pub(super) fn hide(&mut self, range: Range<usize>) {
         let length = range.len();
         self.shown.iter_mut().skip(range.start).take(length).for_each(|shown| *shown = false);
     }
 
-    fn is_shown(&self, at: usize) -> bool {
+    pub(super) fn is_shown(&self, at: usize) -> bool {
         self.shown.get(at).copied().unwrap_or(false)
     }
 
     /// Is a word of the author's left before this line?
-    fn has_text_before(&self, end: usize) -> bool {
+    pub(super) fn has_text_before(&self, end: usize) -> bool {
         (0..end).any(|i| self.is_shown(i) && matches!(self.kind(i), Kind::Text | Kind::Code))
     }
 
@@ -161,6 +185,10 @@ impl<'a> Page<'a> {
         if self.kind(last) == Kind::Text && signature::is_tagline(text) {
             return Some(last);
         }
+        let above = last.checked_sub(1).filter(|&above| self.kind(above) == Kind::Text).and_then(|above| self.lines.get(above));
+        if signature::is_excuse(text) && above.is_some_and(|line| signature::is_tagline(&line.text)) {
+            return Some(last - 1);
+        }
         let start = self.signature().or_else(|| self.footer()).or_else(|| self.last_quote())?;
         (start < self.end && self.has_text_before(start)).then_some(start)
     }
@@ -192,16 +220,37 @@ impl<'a> Page<'a> {
             }
             if self.kind(i) == Kind::Rule && text > 0 {
                 if notice::is_footer(&self.joined(i + 1, "\n")) {
-                    return Some(i);
+                    return Some(self.advertised(i, from));
                 }
                 break;
             }
         }
-        let start = (from..self.end).rev().take_while(|&i| !matches!(self.kind(i), Kind::Blank | Kind::Rule)).last()?;
-        let paragraph = || self.joined(start, " ");
-        let legal = self.end - start <= MAX_LEGAL_LINES && notice::is_legal(&paragraph());
-        let footer = self.end - start <= MAX_FOOTER_LINES && notice::is_footer(&paragraph());
-        (legal || footer).then_some(start)
+        let part = |i: usize| matches!(self.kind(i), Kind::Blank | Kind::Rule) || self.is_stroke(i);
+        let start = (from..self.end).rev().take_while(|&i| !part(i)).last()?;
+        let legal = self.end - start <= MAX_LEGAL_LINES && notice::is_legal(&self.joined(start, " "));
+        let found = if legal { Some(start) } else { self.footer_in(start) }?;
+        Some(found.checked_sub(1).filter(|&above| above >= from && self.is_stroke(above)).unwrap_or(found))
+    }
+
+    /// Where the footer begins in the paragraph that begins at `start`.
+    fn footer_in(&self, start: usize) -> Option<usize> {
+        let paragraph: Vec<&str> = self.lines.get(start..self.end)?.iter().map(|line| line.text.trim()).collect();
+        let found = if paragraph.len() <= MAX_FOOTER_LINES { notice::footer_start(&paragraph) } else { None };
+        found.map(|line| start + line)
+    }
+
+    /// A line of one or two dashes, with which some lists part their footer from the text.
+    fn is_stroke(&self, at: usize) -> bool {
+        self.lines.get(at).is_some_and(|line| matches!(line.text.trim_end(), "-" | "--"))
+    }
+
+    /// One large host of lists puts an advertisement between a long line across and the footer, which touches it.
+    fn advertised(&self, rule: usize, from: usize) -> usize {
+        let above = (from..rule).rev().take(MAX_FOOTER_LINES + 1);
+        let start = above.take_while(|&i| self.kind(i) != Kind::Blank).find(|&i| self.kind(i) == Kind::Rule);
+        let text = |i: usize| self.lines.get(i).map_or("", |line| line.text.trim());
+        let long = |i: usize| text(i).len() >= ADVERTISED_BELOW && text(i).bytes().all(|byte| byte == b'-');
+        start.filter(|&i| long(i) && (i + 1..rule).any(|i| text(i).contains("http"))).unwrap_or(rule)
     }
 
     fn joined(&self, start: usize, between: &str) -> String {
@@ -232,61 +281,6 @@ impl<'a> Page<'a> {
         }
         self.unanswered = true;
         Some(start)
-    }
-
-    /// The quotes among the text. One quote above all the text is history, if a line introduces it; where the author took a
-    /// quote apart or wrote above it as well, each part stays with its answer.
-    fn hide_quotes(&mut self) {
-        let quotes = self.quotes();
-        if let [only] = quotes.as_slice()
-            && !self.unanswered
-            && !self.has_text_before(only.start)
-            && (0..only.start).any(|i| self.kind(i) == Kind::Attribution)
-            && (only.end..self.end).any(|i| matches!(self.kind(i), Kind::Text | Kind::Code))
-        {
-            self.hide(only.clone());
-        }
-        let empty = !self.has_text_before(self.end) && !(0..self.end).any(|i| self.kind(i) == Kind::Quote && self.says(i));
-        for i in 0..self.end {
-            if self.kind(i) == Kind::Attribution || (empty && self.kind(i) == Kind::Quote) {
-                self.hide(i..i + 1);
-            }
-        }
-    }
-
-    /// Does this quoted line say anything but who wrote?
-    fn says(&self, at: usize) -> bool {
-        self.lines
-            .get(at)
-            .is_some_and(|line| line.text.chars().any(char::is_alphanumeric) && !line.text.trim_end().ends_with([':', '：']))
-    }
-
-    /// Runs of quoted lines; blank lines do not part them.
-    fn quotes(&self) -> Vec<Range<usize>> {
-        let mut runs: Vec<Range<usize>> = Vec::new();
-        let mut open = false;
-        for i in 0..self.end {
-            match self.kind(i) {
-                Kind::Quote if open => {
-                    if let Some(run) = runs.last_mut() {
-                        run.end = i + 1;
-                    }
-                }
-                Kind::Quote => {
-                    runs.push(i..i + 1);
-                    open = true;
-                }
-                Kind::Blank | Kind::Rule => {}
-                Kind::Text
-                | Kind::Code
-                | Kind::Attribution
-                | Kind::BareAttribution
-                | Kind::History
-                | Kind::Forward
-                | Kind::Signature => open = false,
-            }
-        }
-        runs
     }
 
     /// A mail of which everything was hidden shows what its program marked as a signature: people write into the wrong place.

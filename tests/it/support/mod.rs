@@ -8,6 +8,7 @@ pub(crate) mod shelf;
 
 pub(crate) mod dovecot;
 pub(crate) mod imap_server;
+pub(crate) mod pst;
 pub(crate) mod scripted;
 
 pub(crate) mod slack;

@@ -11,12 +11,17 @@ use crate::mail::text::pattern::compile;
 /// Style sheets are read up to so many bytes in all.
 const MAX_STYLE_BYTES: usize = 256 * 1024;
 
+/// Text of this size in pixels or points cannot be seen.
+const UNSEEN: f32 = 1.0;
+
 static HIDES: LazyLock<Regex> = LazyLock::new(|| {
     compile(
-        r"(?i)(?:^|[;{\s])(?:display\s*:\s*none|visibility\s*:\s*hidden|max-height\s*:\s*0(?:px|em|%)?\s*(?:!important)?\s*(?:;|$)|opacity\s*:\s*0(?:\.0+)?\s*(?:!important)?\s*(?:;|$))",
+        r"(?i)(?:^|[;{\s])(?:display\s*:\s*none|visibility\s*:\s*hidden|max-height\s*:\s*0(?:px|pt|em|%)?\s*(?:!important)?\s*(?:;|$)|opacity\s*:\s*0(?:\.0+)?\s*(?:!important)?\s*(?:;|$))",
     )
 });
 static SHOWS: LazyLock<Regex> = LazyLock::new(|| compile(r"(?i)(?:^|[;{\s])display\s*:\s*(?:block|inline|table|flex|list|grid)"));
+static FONT_SIZE: LazyLock<Regex> =
+    LazyLock::new(|| compile(r"(?i)(?:^|[;{\s])font-size\s*:\s*(?P<number>\d*\.?\d+)\s*(?P<unit>[a-z]{1,4}|%)?"));
 static COMMENT: LazyLock<Regex> = LazyLock::new(|| compile(r"(?s)/\*.*?\*/|<!--|-->"));
 
 /// The classes and ids that the style sheets of a mail hide on a wide screen.
@@ -70,6 +75,28 @@ impl Hidden {
     }
 }
 
+/// What a tag says about the size of its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    /// Large enough to be read.
+    Seen,
+    /// Too small to be seen.
+    Unseen,
+}
+
+/// The size that the style of this tag gives its text; `None` where it says nothing. Containers often have no size, and their
+/// content has one.
+pub(super) fn size(tag: &Tag<'_>) -> Option<Size> {
+    if tag.name == "font" && tag.attribute("size").is_some() {
+        return Some(Size::Seen);
+    }
+    let found = FONT_SIZE.captures(tag.attribute("style")?)?;
+    let number: f32 = found.name("number")?.as_str().parse().ok()?;
+    let absolute = matches!(found.name("unit").map_or("", |unit| unit.as_str()).to_ascii_lowercase().as_str(), "px" | "pt" | "");
+    let unseen = number == 0.0 || (absolute && number <= UNSEEN);
+    Some(if unseen { Size::Unseen } else { Size::Seen })
+}
+
 /// `.name`, `#name`, `td.name`: the part that names; anything longer is left alone.
 fn single(selector: &str) -> Option<String> {
     let selector = selector.trim();
@@ -98,7 +125,7 @@ fn behind_block(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::super::tags::{Token, Tokens};
-    use super::Hidden;
+    use super::{Hidden, Size, size};
 
     fn hides(sheet: &str, tag: &str) -> bool {
         let mut hidden = Hidden::default();
@@ -114,6 +141,25 @@ mod tests {
         assert!(hides("", r#"<div style="display:none;max-height:0">"#));
         assert!(hides(".preheader, #pre { DISPLAY : none !important; }", r#"<span class="a preheader">"#));
         assert!(hides("/* x */ td#pre { display: none }", "<td id=pre>"));
+    }
+
+    #[test]
+    fn a_size_is_absolute_or_none() {
+        let of = |style: &str| match Tokens::new(&format!("<td style='{style}'>")).next() {
+            Some(Token::Open(tag)) => size(&tag),
+            other => panic!("a tag, not {other:?}"),
+        };
+        for (style, wanted) in [
+            ("font-size:0", Some(Size::Unseen)),
+            ("color:#fff;font-size:1px;line-height:1px", Some(Size::Unseen)),
+            ("font-size: 0px !important", Some(Size::Unseen)),
+            ("font-size:1em", Some(Size::Seen)),
+            ("font-size:12.5pt", Some(Size::Seen)),
+            ("font-size:small", None),
+            ("mso-ansi-font-size:0", None),
+        ] {
+            assert_eq!(of(style), wanted, "{style}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use regex::Regex;
 
 use super::tags::Tag;
 use crate::mail::text::pattern::compile;
+use crate::mail::text::redirect;
 
 /// A longer alternative text describes a picture for machines.
 const MAX_ALTERNATIVE_BYTES: usize = 200;
@@ -21,7 +22,10 @@ pub(super) fn target(tag: &Tag<'_>) -> Option<String> {
     let allowed = ["http://", "https://", "mailto:", "tel:"]
         .iter()
         .any(|scheme| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
-    allowed.then(|| target.split_ascii_whitespace().collect::<String>().replace('<', "%3C").replace('>', "%3E"))
+    let target = target.replace("&amp;", "&");
+    let target = redirect::unwrapped(&target).unwrap_or(target);
+    allowed
+        .then(|| target.split_ascii_whitespace().collect::<String>().replace('<', "%3C").replace('>', "%3E").replace('&', "&amp;"))
 }
 
 /// What stands behind the text of a link: ` (https://acme.example/plan)`.

@@ -56,6 +56,8 @@ const CONTAINERS: &[(&str, Region)] = &[
     ("tutanota_signature", Region::Signature),
     ("cm_signature", Region::Signature),
     ("front-signature", Region::Signature),
+    ("zm-_id_-sgn", Region::Signature),
+    ("composer_signature", Region::Signature),
     ("sh-signature", Region::Signature),
     ("email-signature", Region::Signature),
     ("mail-signature", Region::Signature),

@@ -21,6 +21,12 @@ pub(super) fn open(region: Region) -> char {
     REGIONS.iter().find(|(_, known)| *known == region).map_or(CLOSE, |&(mark, _)| mark)
 }
 
+/// Is there a word between the tags?
+pub(super) fn holds_text(html: &str) -> bool {
+    let between = html.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text));
+    between.flat_map(str::chars).any(char::is_alphanumeric)
+}
+
 /// Rendered text → lines that know where they stood.
 pub(super) fn lines(rendered: &str) -> Vec<Line> {
     let mut regions: Vec<Region> = Vec::new();

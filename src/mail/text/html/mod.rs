@@ -48,6 +48,15 @@ pub(super) fn lines(source: &str, notes: &mut Vec<String>) -> Vec<Line> {
     lines
 }
 
+/// The text of a source without its markup, in no layout: what words there are.
+pub(super) fn words(source: &str) -> String {
+    let text = tags::Tokens::new(source).filter_map(|token| match token {
+        tags::Token::Text(text) => Some(text),
+        tags::Token::Open(_) | tags::Token::Close(_) | tags::Token::Style(_) => None,
+    });
+    text.collect::<Vec<_>>().join(" ")
+}
+
 fn render(html: &str) -> Option<String> {
     let layout = html2text::config::plain_no_decorate().no_table_borders().allow_width_overflow().unicode_strikeout(false);
     catch_unwind(|| layout.string_from_read(html.as_bytes(), WIDTH)).ok()?.ok()

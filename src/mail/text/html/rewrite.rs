@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::hidden::Hidden;
+use super::hidden::{self, Hidden, Size};
 use super::link;
 use super::mark;
 use super::marks;
@@ -75,6 +75,8 @@ pub(super) struct Simple {
     pub(super) elements: usize,
     /// Elements were nested too deep.
     pub(super) flattened: bool,
+    /// Text without a size was left out.
+    unseen: bool,
 }
 
 /// An element that is open.
@@ -89,17 +91,26 @@ struct Open {
     /// A table of data: its cells stand on one line.
     data: bool,
     cells: usize,
+    size: Size,
 }
 
-/// Simplifies a whole source.
+/// Simplifies a whole source. Where no text would be large enough to be seen, sizes mean something else to the sender.
 pub(super) fn simplify(source: &str) -> Simple {
+    let simple = simplify_with(source, Sizes::Obeyed);
+    match simple.unseen && !marks::holds_text(&simple.html) {
+        true => simplify_with(source, Sizes::Ignored),
+        false => simple,
+    }
+}
+
+fn simplify_with(source: &str, sizes: Sizes) -> Simple {
     let mut hidden = Hidden::default();
     for token in Tokens::new(source) {
         if let Token::Style(sheet) = token {
             hidden.read(sheet);
         }
     }
-    let mut writer = Writer { simple: Simple::default(), open: Vec::new(), dropped: 0, data: table::data_tables(source) };
+    let mut writer = Writer { simple: Simple::default(), open: Vec::new(), dropped: 0, data: table::data_tables(source), sizes };
     let mut tokens = Tokens::new(source);
     // Once something hidden never ends, hiding is not trusted any more: it would swallow the mail, and look for its end again
     // and again.
@@ -131,7 +142,15 @@ pub(super) fn simplify(source: &str) -> Simple {
     writer.simple
 }
 
+/// Whether text without a size is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sizes {
+    Obeyed,
+    Ignored,
+}
+
 struct Writer {
+    sizes: Sizes,
     simple: Simple,
     open: Vec<Open>,
     /// Elements that are open but were not written, for being too deep.
@@ -149,6 +168,11 @@ impl Writer {
         let inside_table =
             self.open.last().is_some_and(|open| matches!(open.name.as_str(), "table" | "tr" | "tbody" | "thead" | "tfoot"));
         if inside_table && text.trim().is_empty() {
+            return;
+        }
+        if self.sizes == Sizes::Obeyed && self.open.last().is_some_and(|open| open.size == Size::Unseen) && !text.trim().is_empty()
+        {
+            self.simple.unseen = true;
             return;
         }
         match text.contains('<') {
@@ -185,7 +209,8 @@ impl Writer {
         }
         self.separate_cell(name);
         let link = if name == "a" { link::target(tag).map(|target| (target, self.simple.html.len())) } else { None };
-        self.open.push(Open { name: tag.name.clone(), written, region, link, data, cells: 0 });
+        let size = hidden::size(tag).or(self.open.last().map(|open| open.size)).unwrap_or(Size::Seen);
+        self.open.push(Open { name: tag.name.clone(), written, region, link, data, cells: 0, size });
     }
 
     /// A blockquote of a program's inside one of the author's is a quote all the same.

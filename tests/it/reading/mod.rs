@@ -1,6 +1,9 @@
-//! What a reader sees of a body, by mail program and language. The cases stand in `reading/`: tables, and bodies between marks.
+//! What a reader sees of a body, by mail program and language. The cases stand beside this file: tables, bodies between marks,
+//! and whole mails.
 
-use mailferry::mail::text::{Body, read, read_under};
+mod clients;
+
+use mailferry::mail::text::{Body, Stretch, read, read_under};
 use proptest::prelude::*;
 
 fn plain(text: &str) -> Body {
@@ -47,7 +50,7 @@ fn none(failures: &[String]) {
 #[test]
 fn attributions_of_every_language_are_hidden_with_their_quote() {
     let mut failures = Vec::new();
-    for row in rows(include_str!("reading/attributions.txt")) {
+    for row in rows(include_str!("attributions.txt")) {
         let (language, line) = row.split_once(" | ").unwrap();
         let attribution = line.replace('⏎', "\n");
         let above = format!("Fine.\n\n{attribution}\n\n> Does Monday suit you?\n> Ann\n");
@@ -61,7 +64,7 @@ fn attributions_of_every_language_are_hidden_with_their_quote() {
 #[test]
 fn blocks_of_headers_of_every_language_hide_what_is_below() {
     let mut failures = Vec::new();
-    for row in rows(include_str!("reading/headers.txt")) {
+    for row in rows(include_str!("headers.txt")) {
         let columns: Vec<&str> = row.split(" | ").collect();
         let [language, from, sent, to, subject] = columns.as_slice() else { panic!("five columns: {row}") };
         let block = format!("{from}: Ann Example <ann@acme.example>\n{sent}: 01.01.2024 10:00\n{to}: Bob Example\n{subject}: Plan");
@@ -73,7 +76,7 @@ fn blocks_of_headers_of_every_language_hide_what_is_below() {
 #[test]
 fn the_lines_of_mobile_programs_are_hidden() {
     let mut failures = Vec::new();
-    for line in rows(include_str!("reading/taglines.txt")) {
+    for line in rows(include_str!("taglines.txt")) {
         compare(&mut failures, line, &plain(&format!("Fine.\n\n{line}\n")), "Fine.\n");
         let quoted = format!("Fine.\n\n{line}\n\nOn 1 Jan 2024, at 10:00, Ann <ann@acme.example> wrote:\n\n> Monday?\n");
         compare(&mut failures, line, &plain(&quoted), "Fine.\n");
@@ -84,7 +87,7 @@ fn the_lines_of_mobile_programs_are_hidden() {
 #[test]
 fn plain_bodies_show_what_is_new() {
     let mut failures = Vec::new();
-    for (name, body, shown) in cases(include_str!("reading/bodies.txt")) {
+    for (name, body, shown) in cases(include_str!("bodies.txt")) {
         compare(&mut failures, name, &plain(body), shown);
     }
     none(&failures);
@@ -93,7 +96,7 @@ fn plain_bodies_show_what_is_new() {
 #[test]
 fn html_bodies_show_what_is_new() {
     let mut failures = Vec::new();
-    for (name, body, shown) in cases(include_str!("reading/html.txt")) {
+    for (name, body, shown) in cases(include_str!("html.txt")) {
         compare(&mut failures, name, &html(body), shown);
     }
     none(&failures);
@@ -114,6 +117,23 @@ fn hidden_lines_stay_in_order() {
 }
 
 #[test]
+fn a_post_can_tell_quotes_from_answers_and_knows_what_is_hidden() {
+    let body = plain("Hi,\n\nOn 1 Jan 2024, at 10:00, Ann wrote:\n> Monday?\n\nYes.\n\n> The room?\n> Large?\n\nTaken.\n");
+    let reading = read(&body);
+    let wanted = [
+        Stretch::Own("Hi,\n\n"),
+        Stretch::Quoted("> Monday?\n"),
+        Stretch::Own("\nYes.\n\n"),
+        Stretch::Quoted("> The room?\n> Large?\n"),
+        Stretch::Own("\nTaken.\n"),
+    ];
+    assert_eq!(reading.stretches(), wanted);
+    assert!(reading.hides_something());
+    let whole = read(&plain("Yes.\n"));
+    assert_eq!((whole.stretches().as_slice(), whole.hides_something()), ([Stretch::Own("Yes.\n")].as_slice(), false));
+}
+
+#[test]
 fn html_beyond_the_bounds_is_read_all_the_same() {
     let deep = format!("{}deep{}", "<div><blockquote><ul><li>".repeat(20_000), "</div>".repeat(20_000));
     let wide = format!("<table>{}</table>", "<tr><td>a</td><td rowspan=99999999999999999999>b</td></tr>".repeat(60_000));
@@ -130,6 +150,44 @@ fn a_text_beyond_the_bounds_is_cut_and_says_so() {
     let reading = read(&plain(&"a line\n\n".repeat(60_000)));
     assert_eq!(reading.notes, ["text cut after 100000 lines"]);
     assert_eq!(reading.text.matches("a line").count(), 50_000);
+}
+
+#[test]
+fn twenty_thousand_lines_that_each_begin_something_are_read_whole() {
+    let attribution = "On Mon, Jan 1, 2024 at 10:00 AM Ann <ann@acme.example> wrote:\n";
+    let bodies = [
+        attribution.to_owned(),
+        "On Mon, Jan 1, 2024 at 10:00 AM Ann <ann@acme.example>\n".to_owned(),
+        "From: Ann <ann@acme.example>\nSent: 1 Jan 2024\n".to_owned(),
+        "Ann\n01/02/2001 10:00\n\nTo\nBob\n".to_owned(),
+        "-------- Neges Wreiddiol --------\na: b@acme.example\n".to_owned(),
+        "> -----Original Message-----\nx\n".to_owned(),
+        "--\nBob\n".to_owned(),
+        "## reply above this line ##\nx\n".to_owned(),
+        ">>>>> \"Ann\" == Ann <ann@acme.example> writes:\n".to_owned(),
+        "_____\nplans mailing list\nhttps://acme.example/mailman/listinfo/plans\n".to_owned(),
+    ];
+    for body in bodies {
+        let count = 20_000 / body.lines().count();
+        let text = body.repeat(count);
+        let reading = read(&plain(&text));
+        assert_eq!(sorted_lines(&format!("{}\n{}", reading.text, reading.hidden)), sorted_lines(&text), "{body}");
+        assert!(reading.notes.is_empty(), "{body}: {:?}", reading.notes);
+    }
+}
+
+#[test]
+fn long_lines_and_absurd_markup_keep_within_the_bounds() {
+    let long = "a b ".repeat(2_500_000);
+    let reading = read(&plain(&long));
+    assert_eq!((reading.text.len(), reading.notes.len()), (8 * 1024 * 1024, 1));
+    assert_eq!(read(&plain(&">".repeat(1_000_000))).hidden.len(), 1_000_001);
+    let cell = "<tr><td colspan=18446744073709551615 rowspan=18446744073709551615>a</td><td>b</td></tr>";
+    assert_eq!(read(&html(&format!("<table>{}</table>", cell.repeat(500)))).text.matches("a | b").count(), 500);
+    for element in ["<div>", "<blockquote>", "<ul><li>", "<table><tr><td>", "<div style=\"font-size:0\">"] {
+        let reading = read(&html(&format!("{}<p>deep", element.repeat(50_000))));
+        assert!(reading.text.contains("deep") && !reading.notes.is_empty(), "{element}: {:?}", reading.notes);
+    }
 }
 
 /// Lines that look like the things that rules look for, in any order.
@@ -187,6 +245,10 @@ proptest! {
     #[test]
     fn what_is_shown_is_tidy(text in lines_of_mail()) {
         let reading = read(&plain(&text));
+        let together: String = reading.stretches().into_iter().map(|stretch| match stretch {
+            Stretch::Own(text) | Stretch::Quoted(text) => text,
+        }).collect();
+        prop_assert_eq!(&together, &reading.text);
         for side in [&reading.text, &reading.hidden] {
             prop_assert!(!side.contains("\n\n\n") && !side.starts_with('\n') && !side.ends_with("\n\n"));
             prop_assert!(side.lines().all(|line| line == line.trim_end()));
