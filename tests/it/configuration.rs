@@ -116,7 +116,7 @@ fn an_imap_source_is_strict_and_secure_by_default() {
 
 #[test]
 fn oauth2_stands_in_place_of_a_password_and_what_is_written_says_the_grant() {
-    let login = |oauth2: &str| {
+    let login = |oauth2: &str| -> Result<_, String> {
         let text = imap_with("").replace("password = { command = \"echo open sesame\" }", &format!("oauth2 = {{ {oauth2} }}"));
         let SourceKind::Imap(imap) = read(&text).map_err(|error| error.to_string())?.sources.remove(0).kind else { panic!() };
         match imap.login {

@@ -192,7 +192,11 @@ async fn passwords_of_any_characters_work() {
 async fn passwords_of_any_characters_work_where_only_the_login_mechanism_is_offered() {
     let dovecot = Dovecot::start_with(Marked::Leaf, "auth_mechanisms = login\n");
     let settings = trusting(&dovecot, Security::None);
-    let bob = ImapSettings { username: "bob".into(), password: Dovecot::BOBS_PASSWORD.to_owned().into(), ..settings.clone() };
+    let bob = ImapSettings {
+        username: "bob".into(),
+        login: Login::Password(Dovecot::BOBS_PASSWORD.to_owned().into()),
+        ..settings.clone()
+    };
     scan(&source(bob), &Memory::default()).await.expect_clean();
     scan(&source(settings), &Memory::default()).await.expect_clean();
 }
