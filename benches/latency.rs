@@ -4,6 +4,7 @@
 //! percentile. Dovecot itself tells of new mail about half a second after it arrived.
 #![allow(
     dead_code,
+    unused_imports,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::dovecot::trusting;
 use super::scripted::{bodies, examined, searched, sized};
 use super::{Memory, Seen, mail, settings, source, take};
-use crate::support::dovecot::Dovecot;
+use crate::support::dovecot::{Dovecot, Marked};
 use crate::support::scripted::{Dialogue, Scripted};
 
 /// How long anything may take to come about, on a machine that has much to do.
@@ -142,6 +142,27 @@ async fn mailboxes_without_a_connection_of_their_own_are_polled() {
 }
 
 #[tokio::test]
+async fn a_server_that_grants_fewer_connections_than_we_want_is_followed_over_those() {
+    let mut dovecot = Dovecot::start_with(Marked::Leaf, "mail_max_userip_connections = 1\n");
+    ["A", "B", "INBOX"].iter().for_each(|name| drop(dovecot.deliver("alice", name, &mail(1))));
+    let polling = Patience {
+        first_pause: Duration::from_millis(1),
+        poll: Duration::from_millis(100),
+        list: NEVER,
+        idle: NEVER,
+        ..Patience::default()
+    };
+    let mut followed = Followed::start(source(account(&dovecot, 3)).with_patience(polling));
+    followed.until_caught_up().await;
+    for (number, mailbox) in [(2, "B"), (3, "INBOX"), (4, "A")] {
+        dovecot.deliver("alice", mailbox, &mail(number));
+        followed.until(&format!("{mailbox} is read"), |seen, _| seen.digests().len() >= number as usize).await;
+    }
+    followed.until_caught_up().await;
+    followed.stop().await;
+}
+
+#[tokio::test]
 async fn mailboxes_that_appear_vanish_and_are_made_anew_are_taken_up() {
     let mut dovecot = Dovecot::start();
     dovecot.deliver("alice", "INBOX", &mail(1));
@@ -207,6 +228,11 @@ fn empty_until_idle() -> Vec<Dialogue> {
 
 /// The same with more said over the second connection, and more connections.
 async fn play(then: Dialogue, more: Vec<Dialogue>) -> (Scripted, Followed) {
+    play_idling(NEVER, then, more).await
+}
+
+/// The same with IDLE begun anew after so long.
+async fn play_idling(idle: Duration, then: Dialogue, more: Vec<Dialogue>) -> (Scripted, Followed) {
     let mut dialogues = empty_until_idle();
     let second = dialogues.pop().unwrap().and(then);
     dialogues.push(second);
@@ -219,7 +245,7 @@ async fn play(then: Dialogue, more: Vec<Dialogue>) -> (Scripted, Followed) {
         answer: short,
         poll: Duration::from_millis(50),
         list: NEVER,
-        idle: NEVER,
+        idle,
         ..Patience::default()
     };
     let followed = Followed::start(source(settings(server.port, Security::None)).with_patience(patience));
@@ -262,6 +288,21 @@ async fn a_goodbye_in_idle_and_a_silent_connection_are_followed_by_another() {
         let another = ready().and(one_message()).and(idles_again());
         expect_one_message(play(end, vec![another]).await).await;
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_died_within_idle_is_found_out_when_idle_is_begun_anew() {
+    let dead = Dialogue::new().exchange("IDLE", "+ idling\r\n").continued("DONE").stays_open();
+    let another = ready().and(one_message()).and(idles_again());
+    let played = play_idling(Duration::from_millis(100), dead, vec![another]).await;
+    expect_one_message(played).await;
+}
+
+#[tokio::test]
+async fn a_deaf_idle_is_found_out_by_reading_after_each_round() {
+    let deaf = Dialogue::new().exchange("IDLE", "+ idling\r\n").continued("DONE").server("{tag} OK idled\r\n");
+    let played = play_idling(Duration::from_millis(100), deaf.and(one_message()).and(idles_again()), Vec::new()).await;
+    expect_one_message(played).await;
 }
 
 #[tokio::test]
