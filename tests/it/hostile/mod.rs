@@ -4,11 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 mod bombs;
-#[path = "../fuzz/promises/harmless.rs"]
+#[path = "../../fuzz/promises/harmless.rs"]
 mod harmless;
-#[path = "../fuzz/promises/parsing.rs"]
+#[path = "../../fuzz/promises/parsing.rs"]
 mod parsing;
-#[path = "../fuzz/promises/rendering.rs"]
+#[path = "../../fuzz/promises/rendering.rs"]
 mod rendering;
 
 /// The files below a directory of the repository.
