@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
+use super::parse::clean;
+
 /// A SHA-256 digest; 64 hexadecimal digits as text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
@@ -120,9 +122,12 @@ impl MessageId {
     /// The longest id that is taken for one: a line of RFC 5322 2.1.1.
     pub const MAX_BYTES: usize = 998;
 
-    /// Normalises what a header holds; `None` where no usable id is left.
+    /// Normalises what a header holds; `None` where no usable id is left. What cannot be seen is no part of an id: it is
+    /// shown to people.
     pub fn parse(text: &str) -> Option<Self> {
-        let id: String = text.trim().trim_start_matches('<').trim_end_matches('>').split_whitespace().collect();
+        let bare = text.trim().trim_start_matches('<').trim_end_matches('>');
+        let id: String = bare.chars().filter(|c| c.is_control() || !clean::is_hidden(*c)).collect();
+        let id: String = id.split_whitespace().collect();
         let usable = !id.is_empty() && id.len() <= Self::MAX_BYTES && !id.chars().any(char::is_control);
         usable.then_some(Self(id))
     }
@@ -164,7 +169,10 @@ mod tests {
     fn message_ids_are_normalised() {
         assert_eq!(MessageId::parse(" <a@x> ").map(|id| id.to_string()), Some("a@x".into()));
         assert_eq!(MessageId::parse("d\r\n @x").map(|id| id.to_string()), Some("d@x".into()));
+        assert_eq!(MessageId::parse("a\u{202e}@\u{200b}x").map(|id| id.to_string()), Some("a@x".into()));
         assert_eq!(MessageId::parse("<>"), None);
+        assert_eq!(MessageId::parse("<\u{200b}>"), None);
+        assert_eq!(MessageId::parse("a\u{1b}@x"), None);
         assert_eq!(MessageId::parse(&"x".repeat(999)), None);
     }
 }

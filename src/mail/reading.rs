@@ -1,5 +1,6 @@
 //! A message as it is read: its text, with its invitations before it and its pictures named where they stand.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
@@ -34,18 +35,18 @@ impl Message {
     }
 
     fn with_pictures(&self, text: &str, pattern: &Regex, written: impl Fn(&str) -> String) -> String {
+        // The first of a name counts. A map, as a mail may show half a million pictures out of a thousand.
+        let files: BTreeMap<&str, &Attachment> =
+            self.attachments.iter().rev().filter_map(|file| Some((file.content_id.as_deref()?, file))).collect();
         let picture = |id: &str| {
-            let file = self.attachments.iter().find(|file| file.content_id.as_deref() == Some(id))?;
+            let file = files.get(id)?;
             Some(if matches!(file.fate, Fate::LeftOut(_)) { String::new() } else { written(&shown(file)) })
         };
         let named = |found: &Captures<'_>| {
             let whole = found.get(0).map_or("", |whole| whole.as_str());
             found.get(1).and_then(|id| picture(id.as_str())).unwrap_or_else(|| whole.to_owned())
         };
-        match self.attachments.iter().any(|file| file.content_id.is_some()) {
-            true => pattern.replace_all(text, named).into_owned(),
-            false => text.to_owned(),
-        }
+        if files.is_empty() { text.to_owned() } else { pattern.replace_all(text, named).into_owned() }
     }
 }
 

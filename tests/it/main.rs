@@ -22,6 +22,7 @@ mod ferry;
 mod fire;
 mod full_disk;
 mod gates;
+mod hostile;
 mod identity;
 mod imap;
 mod inspect;

@@ -19,13 +19,13 @@ const ELEMENT_MAX_CHARS: usize = 3_000;
 
 /// The arguments of `chat.postMessage` that say something.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Message {
+pub struct Message {
     /// `text`: escaped.
-    pub(super) text: String,
+    pub text: String,
     /// `blocks`, as JSON.
-    pub(super) blocks: String,
+    pub blocks: String,
     /// `metadata`, as JSON: what finds the post again.
-    pub(super) metadata: String,
+    pub metadata: String,
 }
 
 impl Message {

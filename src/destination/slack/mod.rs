@@ -34,7 +34,8 @@ use crate::finding::Finding;
 
 use self::api::{Api, Trouble};
 use self::channels::Channels;
-use self::message::{Message, TEXT_MAX_CHARS};
+pub use self::message::Message;
+use self::message::TEXT_MAX_CHARS;
 use self::method::Method;
 use self::settling::Settling;
 use self::standing::Ourselves;
@@ -159,6 +160,14 @@ impl SlackDestination {
             Err(failure) => Err(self.channels.heed(channel, failure).await),
             done => done,
         }
+    }
+}
+
+/// What Slack is told of a post of text; `None` for a file, which is uploaded and shared instead.
+pub fn said(post: &Post) -> Option<Message> {
+    match &post.content {
+        Content::Text { text, number, of } => Some(Message::new(post, text, *number, *of)),
+        Content::File { .. } => None,
     }
 }
 

@@ -135,7 +135,7 @@ fn plain_text(part: &Part<'_>, notes: &mut Notes) -> String {
 
 /// The text of a part: decoded, line ends as `\n`, without NUL.
 pub(super) fn decoded_text(part: &Part<'_>, notes: &mut Notes) -> String {
-    let bytes = part.decoded(notes);
+    let bytes = part.decoded_lines(notes);
     let declared = part.content_type.parameter("charset").map(str::to_owned);
     let label = declared.or_else(|| if part.media_type == "text/html" { meta_charset(&bytes) } else { None });
     with_line_feeds(charset::decode(&bytes, label.as_deref(), notes))

@@ -49,6 +49,12 @@ impl<'x> Headers<'x> {
                 at += end;
             } else if let Some(field) = fields.last_mut().filter(|field| field.value.ends_with(b";")) {
                 // The next parameter, on a line that lost its indentation.
+                if length > bytes_left {
+                    notes.add("headers cut: more than the bound");
+                    at += block_length(rest);
+                    break;
+                }
+                bytes_left -= length;
                 at += length;
                 field.value = entity.get(value_start..at).unwrap_or_default().trim_ascii();
             } else if is_envelope(line) || is_space(line.first()) {
@@ -177,6 +183,15 @@ mod tests {
         let (headers, body) = Headers::split(block.as_bytes(), &mut notes);
         assert_eq!((headers.fields.len(), body), (bounds::HEADER_FIELDS, b"body".as_slice()));
         assert_eq!(notes.into_vec(), ["headers cut: more than the bound"]);
+    }
+
+    #[test]
+    fn parameters_without_indentation_over_the_bound_are_cut_and_the_body_stays() {
+        let block = format!("A: 1\nB: x;\n{}C: 2\n\nbody", "y=z;\n".repeat(bounds::HEADER_BYTES));
+        let mut notes = Notes::default();
+        let (headers, body) = Headers::split(block.as_bytes(), &mut notes);
+        assert_eq!(headers.first("B").map(|value| value.len() / 1_000), Some(bounds::HEADER_BYTES / 1_000));
+        assert_eq!((body, notes.into_vec()), (b"body".as_slice(), vec!["headers cut: more than the bound".to_owned()]));
     }
 
     #[test]

@@ -90,9 +90,35 @@ impl<'x> Part<'x> {
 
     /// The decoded bytes of a leaf.
     pub(super) fn decoded(&self, notes: &mut Notes) -> Cow<'x, [u8]> {
+        transfer::decode(self.body, self.encoding(), notes)
+    }
+
+    /// Content-Transfer-Encoding.
+    fn encoding(&self) -> Option<&'x str> {
         let encoding = self.headers.first("Content-Transfer-Encoding").unwrap_or_default();
-        let encoding = std::str::from_utf8(encoding).ok().and_then(|text| text.split([';', ' ', '\t']).next());
-        transfer::decode(self.body, encoding, notes)
+        std::str::from_utf8(encoding).ok().and_then(|text| text.split([';', ' ', '\t']).next())
+    }
+
+    /// The decoded bytes of a leaf that is text. The line ends of its transport are line feeds before anything is decoded,
+    /// since in some charsets their bytes are halves of characters.
+    pub(super) fn decoded_lines(&self, notes: &mut Notes) -> Cow<'x, [u8]> {
+        if memchr::memmem::find(self.body, b"\r\n").is_none() {
+            return self.decoded(notes);
+        }
+        let mut lines = Vec::with_capacity(self.body.len());
+        for line in self.body.split_inclusive(|byte| *byte == b'\n') {
+            match line.strip_suffix(b"\r\n") {
+                Some(content) => {
+                    lines.extend_from_slice(content);
+                    lines.push(b'\n');
+                }
+                None => lines.extend_from_slice(line),
+            }
+        }
+        match transfer::decode(&lines, self.encoding(), notes) {
+            Cow::Owned(decoded) => Cow::Owned(decoded),
+            Cow::Borrowed(_) => Cow::Owned(lines),
+        }
     }
 
     /// The leaves, in order.
@@ -109,11 +135,13 @@ impl<'x> Part<'x> {
     }
 }
 
-/// A type in normal form. What has no slash is no type (RFC 2045 5.2).
+/// A type in normal form: visible ASCII, as much of it as a type may have (RFC 6838 4.2: 127 characters on either side of
+/// the slash), since it is shown. What has no slash is no type (RFC 2045 5.2).
 fn media_type(value: &str, default_type: &str) -> String {
-    match value.split_once('/') {
-        Some((main, sub)) if !main.is_empty() && !sub.is_empty() => value.to_owned(),
-        _ if value.is_empty() => default_type.to_owned(),
+    let visible: String = value.chars().filter(char::is_ascii_graphic).take(bounds::MEDIA_TYPE_CHARS).collect();
+    match visible.split_once('/') {
+        Some((main, sub)) if !main.is_empty() && !sub.is_empty() => visible,
+        _ if visible.is_empty() => default_type.to_owned(),
         _ => "text/plain".to_owned(),
     }
 }
@@ -143,11 +171,14 @@ impl<'x> Entities<'x> {
             let found = self.at + self.finder.find(self.body.get(self.at..)?)?;
             let tail_start = found + self.finder.needle().len();
             self.at = tail_start;
-            let is_line_start = found == 0 || self.body.get(found - 1) == Some(&b'\n');
+            // Only then is the line end looked for: a line of nothing but boundaries would else take its square in time.
+            if found > 0 && self.body.get(found - 1) != Some(&b'\n') {
+                continue;
+            }
             let tail = self.body.get(tail_start..).unwrap_or_default();
             let length = memchr::memchr(b'\n', tail).map_or(tail.len(), |end| end + 1);
             let rest = tail.get(..length).unwrap_or_default().trim_ascii();
-            if is_line_start && (rest.is_empty() || rest == b"--") {
+            if rest.is_empty() || rest == b"--" {
                 self.at = tail_start + length;
                 return Some(BoundaryLine { start: found, end: self.at, is_end: !rest.is_empty() });
             }
@@ -189,6 +220,20 @@ mod tests {
         assert_eq!(entities("--b\nnever closed\n", "b"), ["never closed"]);
         assert_eq!(entities("--bc\nx\n --b\n--b", "b"), [""]);
         assert_eq!(entities("--b--\nx", "b"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_type_is_visible_and_short() {
+        for (value, shown) in [
+            ("application/pdf", "application/pdf"),
+            ("applica\u{1c}tion/\u{202e}pdf", "application/pdf"),
+            ("\u{1c}", "text/plain"),
+            ("pdf", "text/plain"),
+            ("/pdf", "text/plain"),
+        ] {
+            assert_eq!(media_type(value, "text/plain"), shown);
+        }
+        assert_eq!(media_type(&format!("a/{}", "b".repeat(100_000)), "").len(), bounds::MEDIA_TYPE_CHARS);
     }
 
     #[test]

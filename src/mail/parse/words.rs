@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr3, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 use super::charset;
 use super::notes::Notes;
@@ -19,14 +19,27 @@ enum Piece<'v> {
 
 /// A header value as text in one line, as written. Eight-bit bytes are UTF-8 (RFC 6532), or they are guessed.
 pub(super) fn written<'v>(value: &'v [u8], notes: &mut Notes) -> Cow<'v, str> {
-    let text = match std::str::from_utf8(value) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(charset::decode(value, None, notes)),
+    let text = match unfolded(value) {
+        Cow::Borrowed(line) => text_of(line, notes),
+        Cow::Owned(line) => Cow::Owned(text_of(&line, notes).into_owned()),
     };
-    if memchr3(b'\r', b'\n', b'\0', text.as_bytes()).is_some() {
-        return Cow::Owned(text.chars().filter(|c| !matches!(c, '\r' | '\n' | '\0')).collect());
+    if memchr(b'\0', text.as_bytes()).is_some() { Cow::Owned(text.replace('\0', "")) } else { text }
+}
+
+fn text_of<'v>(line: &'v [u8], notes: &mut Notes) -> Cow<'v, str> {
+    match std::str::from_utf8(line) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(charset::decode(line, None, notes)),
     }
-    text
+}
+
+/// A header value without the line ends of its folds: before anything is decoded, since in some charsets their bytes are
+/// halves of characters, and the same mail has other ones elsewhere.
+fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
+    match memchr2(b'\r', b'\n', value) {
+        Some(_) => Cow::Owned(value.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect()),
+        None => Cow::Borrowed(value),
+    }
 }
 
 /// A header value in one line with its encoded words decoded.
@@ -35,7 +48,7 @@ pub(super) fn decoded<'v>(value: &'v [u8], notes: &mut Notes) -> Cow<'v, str> {
         return written(value, notes);
     }
     let mut text = String::with_capacity(value.len());
-    for piece in pieces(value, notes) {
+    for piece in pieces(&unfolded(value), notes) {
         match piece {
             Piece::Written(bytes) => text.push_str(&written(bytes, notes)),
             Piece::Decoded(decoded) => text.push_str(&decoded),
@@ -51,7 +64,7 @@ pub(super) fn joined<'v>(value: &'v [u8], notes: &mut Notes) -> Cow<'v, str> {
         return written(value, notes);
     }
     let mut text = String::with_capacity(value.len());
-    for piece in pieces(value, notes) {
+    for piece in pieces(&unfolded(value), notes) {
         match piece {
             Piece::Written(bytes) => text.push_str(&written(bytes, notes)),
             Piece::Decoded(decoded) => {
@@ -182,6 +195,16 @@ mod tests {
     #[test]
     fn eight_bit_bytes_in_a_word_are_of_its_charset() {
         assert_eq!(decoded(b"=?iso-8859-2?Q?_\xb1?=", &mut Notes::default()), " ą");
+    }
+
+    #[test]
+    fn a_fold_is_gone_before_anything_is_decoded() {
+        for fold in ["\n ", "\r\n "] {
+            assert_eq!(text(&format!("=?utf-8?Q?a{fold}b?=")), "a b");
+            assert_eq!(decoded(format!("\u{feff}\u{e4}{fold}b").as_bytes(), &mut Notes::default()), "\u{feff}\u{e4} b");
+            let utf_16 = [b"\xff\xfea".as_slice(), fold.as_bytes(), b"bcd"].concat();
+            assert_eq!(written(&utf_16, &mut Notes::default()), "\u{2061}\u{6362}\u{fffd}");
+        }
     }
 
     #[test]
