@@ -27,6 +27,9 @@ const FALSE_ALARM: Duration = Duration::from_secs(1);
 /// Connections in a row that may break before a seat's mailboxes are for the others.
 const BREAKS: u32 = 2;
 
+/// A connection that stood for so long was a good one, however it ended: network devices forget silent ones.
+const LASTED: Duration = Duration::from_secs(60);
+
 /// One place for a connection.
 pub(super) struct Seat {
     number: usize,
@@ -84,6 +87,7 @@ impl Seat {
                 }
             };
             self.desk.take(self.number);
+            let taken_at = Instant::now();
             let push = if session.capabilities.has("IDLE") { Push::Offered } else { Push::Refused };
             let shift = Shift { session, push, standings: BTreeMap::new(), poll_at: Instant::now(), share: Vec::new() };
             match self.hold(shift).await {
@@ -93,12 +97,15 @@ impl Seat {
                 }
                 Err(failure) if is_end(&failure) => return SourceError::Stopped,
                 Err(failure) => {
-                    self.breaks += 1;
-                    if self.breaks > BREAKS {
-                        self.desk.leave(self.number);
+                    if taken_at.elapsed() >= LASTED {
+                        (self.pauses, self.breaks) = (Pauses::default(), 0);
                     }
+                    self.breaks += 1;
                     let pause = self.pause(&failure);
                     debug!(seat = self.number, why = failure.why(), "the connection is given up");
+                    if self.breaks > BREAKS {
+                        self.desk.refused(self.number, failure, pause);
+                    }
                     sleep(pause).await;
                 }
             }
@@ -134,7 +141,6 @@ impl Seat {
             }
             let arrivals = shift.session.connection.arrivals();
             let brought = self.read(&mut shift, watched).await?;
-            (self.pauses, self.breaks) = (Pauses::default(), 0);
             let is_more_told = shift.session.connection.arrivals() > arrivals;
             if brought == Some(Brought::Nothing) && (is_more_told || noticed == Noticed::Arrival) {
                 sleep(FALSE_ALARM).await;
@@ -146,6 +152,7 @@ impl Seat {
             let poll_at = (!rest.is_empty()).then_some(shift.poll_at);
             let rests_until = self.desk.rests_until(&watched.name);
             noticed = self.watch(&mut shift, brought, [poll_at, rests_until], deals).await?;
+            (self.pauses, self.breaks) = (Pauses::default(), 0);
         }
     }
 

@@ -306,6 +306,16 @@ async fn a_deaf_idle_is_found_out_by_reading_after_each_round() {
 }
 
 #[tokio::test]
+async fn a_server_that_ends_each_connection_is_asked_ever_more_seldom_and_that_is_said() {
+    let ended = || Dialogue::new().exchange("IDLE", "+ idling\r\n* BYE Not now.\r\n");
+    let another = || ready().and(examined(0)).and(ended());
+    let (server, mut followed) = play(ended(), vec![another(), another()]).await;
+    followed.until("it is said", |_, said| said.troubles.lock().unwrap().iter().any(|why| why.contains("Not now"))).await;
+    server.finish().await;
+    followed.stop().await;
+}
+
+#[tokio::test]
 async fn a_server_that_refuses_idle_is_polled() {
     let refused = Dialogue::new().exchange("IDLE", "{tag} NO not today\r\n").and(examined(0)).and(one_message());
     let (server, mut followed) = play(refused, Vec::new()).await;
