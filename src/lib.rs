@@ -57,7 +57,7 @@
 //! ## The rooms
 //!
 //! Arrows point down only, and the rooms beside each other never see each other:
-//! `main → cli → engine → {source, policy, ledger, vault, destination} → {mail, delivery, position, finding, disk}`.
+//! `main → cli → engine → {source, policy, ledger, vault, destination} → {mail, delivery, position, finding, disk, http}`.
 //! [`config`] stands beside the engine: it turns what was written into the settings of the rooms below.
 //! `tests/it/tidy.rs` holds the table and fails where an arrow points up.
 
@@ -68,6 +68,7 @@ pub mod destination;
 pub mod disk;
 pub mod engine;
 pub mod finding;
+pub mod http;
 pub mod ledger;
 pub mod mail;
 pub mod policy;

@@ -5,6 +5,7 @@ mod complaint;
 mod destination;
 mod mirror;
 mod name;
+mod oauth2;
 mod party;
 mod posts;
 mod secret;
@@ -123,6 +124,8 @@ pub enum DestinationKind {
 struct Setting<'a> {
     /// The directory of the file, absolute: what relative paths are relative to.
     base: &'a Path,
+    /// The state directory.
+    state: &'a Path,
     secrets: Secrets,
 }
 
@@ -182,9 +185,11 @@ pub fn check(text: &str, file: &Path, secrets: Secrets) -> Result<Config, Config
 /// Reads the whole; `None` where something that it cannot do without was complained of.
 fn read(mut table: Table<'_>, file: PathBuf, secrets: Secrets) -> Option<Config> {
     let base = file.parent().unwrap_or(Path::new("/")).to_path_buf();
-    let setting = Setting { base: &base, secrets: secrets.of_sources() };
     let complaints = table.complaints;
-    let state = table.text("state").map_or_else(|| Some(base.join(DEFAULT_STATE)), |given| setting.path(&given, &table));
+    let default_state = base.join(DEFAULT_STATE);
+    let setting = Setting { base: &base, state: &default_state, secrets: secrets.of_sources() };
+    let state = table.text("state").map_or_else(|| Some(default_state.clone()), |given| setting.path(&given, &table));
+    let setting = Setting { state: state.as_deref().unwrap_or(&default_state), ..setting };
 
     let mut claims = Claims::default();
     if !table.has("organisation") {
@@ -206,7 +211,7 @@ fn read(mut table: Table<'_>, file: PathBuf, secrets: Secrets) -> Option<Config>
 
     let directory = claims.directory(organisation?, partners, complaints)?;
     let destinations = drafts.into_iter().map(|draft| draft.config).collect::<Option<_>>()?;
-    Some(Config { file, state: state?, directory, rules, reuse, hidden, mirror, sources, destinations })
+    Some(Config { file, state: state.clone()?, directory, rules, reuse, hidden, mirror, sources, destinations })
 }
 
 /// The tables under `[[key]]`, at least one, each with a name of its own.

@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 
-use toml::de::DeValue;
-
 use super::table::Table;
-use super::{Setting, SourceConfig, SourceKind, name, secret};
+use super::{Setting, SourceConfig, SourceKind, name, oauth2, secret};
 use crate::policy::UnverifiedSenders;
 use crate::policy::gate::Origin;
 use crate::position::SourceName;
-use crate::source::imap::{ImapSettings, Security};
+use crate::source::imap::{ImapSettings, Login, Security};
 
 /// Connections at once where the configuration does not say: Gmail allows 15, smaller servers 10 for a user, and people's
 /// own programs want some of them.
@@ -43,7 +41,7 @@ pub(super) fn source(mut table: Table<'_>, unverified: Option<UnverifiedSenders>
     }
     let kind = table.choice("kind", KINDS)?;
     let settings = match kind {
-        Kind::Imap => imap(&mut table, setting).map(SourceKind::Imap),
+        Kind::Imap => imap(&mut table, name.as_ref().map_or("", |name| &name.value), setting).map(SourceKind::Imap),
         Kind::Mbox => path(&mut table, "mail/*.mbox", setting).map(SourceKind::Mbox),
         Kind::Maildir => path(&mut table, "Maildir", setting).map(SourceKind::Maildir),
         Kind::Eml => path(&mut table, "mail/*.eml", setting).map(SourceKind::Eml),
@@ -67,7 +65,7 @@ fn path(table: &mut Table<'_>, example: &str, setting: &Setting<'_>) -> Option<P
     setting.path(&given, table)
 }
 
-fn imap(table: &mut Table<'_>, setting: &Setting<'_>) -> Option<ImapSettings> {
+fn imap(table: &mut Table<'_>, source: &str, setting: &Setting<'_>) -> Option<ImapSettings> {
     const TLS: &[(&str, Security)] =
         &[("implicit", Security::Implicit), ("starttls", Security::StartTls), ("none", Security::None)];
     let host = table.required_text("host", "host = \"imap.ourco.example\"");
@@ -85,7 +83,7 @@ fn imap(table: &mut Table<'_>, setting: &Setting<'_>) -> Option<ImapSettings> {
     let port = table.integer("port", 1..=u64::from(u16::MAX)).and_then(|port| u16::try_from(port).ok());
     let ca_file = table.text("ca_file").and_then(|given| setting.path(&given, table));
     let username = table.required_text("username", "username = \"vendors@ourco.example\"");
-    let password = password(table, setting);
+    let login = login(table, source, setting);
     let mailboxes = table.texts("mailboxes").unwrap_or_default();
     let max_connections = table.integer("max_connections", 1..=32).unwrap_or(DEFAULT_MAX_CONNECTIONS);
     Some(ImapSettings {
@@ -94,21 +92,19 @@ fn imap(table: &mut Table<'_>, setting: &Setting<'_>) -> Option<ImapSettings> {
         security,
         ca_file,
         username: username?.value,
-        password: password?,
+        login: login?,
         mailboxes: mailboxes.into_iter().map(|mailbox| mailbox.value).collect(),
         max_connections: usize::try_from(max_connections).ok()?,
     })
 }
 
-fn password(table: &mut Table<'_>, setting: &Setting<'_>) -> Option<secrecy::SecretString> {
-    match table.take("oauth2") {
-        Some(oauth2) if !matches!(oauth2.value, DeValue::Boolean(false)) => {
-            let text = "is not built yet in this version: use password, with an app password where the provider asks for one";
-            table.complaints.add(&oauth2.place, text);
-            // The password is known, so that only the key that is too much is complained of.
-            table.take("password");
-            None
-        }
-        Some(_) | None => secret::secret(table, "password", "IMAP_PASSWORD", setting),
+/// A password, or OAuth 2.
+fn login(table: &mut Table<'_>, source: &str, setting: &Setting<'_>) -> Option<Login> {
+    if !table.has("oauth2") {
+        return secret::secret(table, "password", "IMAP_PASSWORD", setting).map(Login::Password);
     }
+    if let Some(password) = table.take("password") {
+        table.complaints.add(&password.place, "is one login too many: write either password or oauth2");
+    }
+    oauth2::oauth2(table, source, setting).map(|oauth2| Login::Oauth2(Box::new(oauth2)))
 }

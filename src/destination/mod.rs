@@ -8,7 +8,6 @@
 //!   taken effect: [`Failure::Unknown`] where it may, every other only where it certainly has not.
 
 pub mod archive;
-mod http;
 mod pace;
 pub mod post;
 pub mod slack;

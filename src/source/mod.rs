@@ -159,6 +159,16 @@ pub enum SourceError {
         /// What the server said.
         why: String,
     },
+    /// An OAuth token is not given, or not taken.
+    #[error("{what} refuses {username}: {why}")]
+    Token {
+        /// Who refuses: the token endpoint, or the mail server.
+        what: String,
+        /// The user name.
+        username: String,
+        /// Why, and what to do about it.
+        why: String,
+    },
     /// There is no such mailbox, file or directory.
     #[error("{what} does not exist{hint}")]
     Missing {

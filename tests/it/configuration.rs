@@ -7,7 +7,7 @@ use mailferry::config::{Complaint, Config, ConfigError, DestinationKind, Secrets
 use mailferry::delivery::{ChannelName, DestinationName};
 use mailferry::destination::Visibility;
 use mailferry::policy::{Approvals, NdaRule, Trust, UnverifiedSenders};
-use mailferry::source::imap::Security;
+use mailferry::source::imap::{Grant, Login, Security};
 use secrecy::ExposeSecret;
 
 /// The smallest configuration, to which tests add.
@@ -109,9 +109,43 @@ fn an_imap_source_is_strict_and_secure_by_default() {
     assert_eq!(config.sources[0].origin.trusted_servers, ["mx.ourco.example"]);
     let SourceKind::Imap(imap) = &config.sources[0].kind else { panic!() };
     assert_eq!((imap.port, imap.security, imap.max_connections), (993, Security::Implicit, 4));
-    assert_eq!(imap.password.expose_secret(), "open sesame");
+    assert!(matches!(&imap.login, Login::Password(password) if password.expose_secret() == "open sesame"));
     let config = read(&imap_with("tls = \"starttls\"")).unwrap();
     assert!(matches!(&config.sources[0].kind, SourceKind::Imap(imap) if imap.port == 143));
+}
+
+#[test]
+fn oauth2_stands_in_place_of_a_password_and_what_is_written_says_the_grant() {
+    let login = |oauth2: &str| -> Result<_, String> {
+        let text = imap_with("").replace("password = { command = \"echo open sesame\" }", &format!("oauth2 = {{ {oauth2} }}"));
+        let SourceKind::Imap(imap) = read(&text).map_err(|error| error.to_string())?.sources.remove(0).kind else { panic!() };
+        match imap.login {
+            Login::Oauth2(oauth2) => Ok(*oauth2),
+            Login::Password(_) => panic!(),
+        }
+    };
+    let secret = "{ command = \"echo open\" }";
+    let user = login(&format!("provider = \"google\", client_id = \"us\", refresh_token = {secret}")).unwrap();
+    assert!(matches!(user.grant, Grant::RefreshToken { client_secret: None, .. }));
+    assert_eq!((user.token_url.as_str(), user.scope), ("https://oauth2.googleapis.com/token", None));
+    assert!(user.kept.starts_with(sample("state/oauth2")));
+    let application =
+        login(&format!("provider = \"microsoft\", tenant = \"t\", client_id = \"us\", client_secret = {secret}")).unwrap();
+    assert!(matches!(application.grant, Grant::ClientCredentials { .. }));
+    assert_eq!(application.token_url, "https://login.microsoftonline.com/t/oauth2/v2.0/token");
+    assert_eq!(application.scope.as_deref(), Some("https://outlook.office365.com/.default"));
+    let service = login("provider = \"google\", service_account = \"key.json\"").unwrap();
+    assert!(matches!(service.grant, Grant::ServiceAccount { key_file } if key_file == sample("key.json")));
+    for (oauth2, words) in [
+        ("provider = \"google\", client_id = \"us\"", "history.oauth2.refresh_token: is missing"),
+        ("service_account = \"key.json\"", "history.oauth2.provider: is missing"),
+        ("provider = \"yahoo\", service_account = \"key.json\"", "google"),
+        ("provider = \"google\", client_id = \"us\", refresh_token = \"open\"", "which secrets never are"),
+    ] {
+        let error = login(oauth2).unwrap_err();
+        assert!(error.contains(words), "{oauth2}: {error}");
+    }
+    assert!(complaint(&imap_with("oauth2 = { provider = \"google\", service_account = \"k\" }")).contains("one login too many"));
 }
 
 #[test]
@@ -196,7 +230,6 @@ fn what_is_not_built_yet_says_so_and_what_to_use() {
     for (text, path, advice) in [
         (SMALLEST.replace("kind = \"archive\"", "kind = \"matrix\""), "destination.archive.kind", "slack"),
         (SMALLEST.replace("kind = \"archive\"", "kind = \"mattermost\""), "destination.archive.kind", "slack"),
-        (imap_with("oauth2 = { token = { env = \"T\" } }"), "source.history.oauth2", "password"),
     ] {
         let complaint = complaint(&text);
         assert!(complaint.starts_with(path) && complaint.contains("not built yet") && complaint.contains(advice), "{complaint}");

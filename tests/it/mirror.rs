@@ -105,6 +105,25 @@ fn mail_that_arrives_is_posted_until_it_is_asked_to_stop() {
 }
 
 #[test]
+fn mail_is_posted_as_soon_as_the_server_tells_of_it() {
+    let (slack, mut dovecot) = (FakeSlack::start(), Dovecot::start());
+    let project = project(&slack, &imap(&dovecot));
+    dovecot.deliver("alice", "INBOX", &raws(1)[0]);
+    let mut mirror = Mirror::start(&project);
+    eventually("what was there is posted", &mut mirror, || posts(&slack) == 1);
+    let mut quickest = PATIENCE;
+    for (count, raw) in (2..).zip(&raws(3)[6..10]) {
+        let delivered = Instant::now();
+        dovecot.deliver("alice", "INBOX", raw);
+        eventually("it is posted", &mut mirror, || posts(&slack) >= count);
+        quickest = quickest.min(delivered.elapsed());
+    }
+    // The server is polled after 30 s at the earliest, and this machine may be busy; but not each time.
+    assert!(quickest < Duration::from_secs(5), "the quickest of four took {quickest:?}");
+    assert_eq!(mirror.stop().1, 0);
+}
+
+#[test]
 fn a_server_that_is_started_anew_and_answers_that_are_lost_are_waited_out() {
     let (slack, mut dovecot) = (FakeSlack::start(), Dovecot::start());
     let project = project(&slack, &imap(&dovecot));

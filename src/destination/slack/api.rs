@@ -11,7 +11,7 @@ use super::errors::{self, Sort};
 use super::method::{Effect, Method};
 use super::tempo::Tempo;
 use crate::destination::Failure;
-use crate::destination::http::{BaseUrl, Http, Lost, Reply, SetupError, Token};
+use crate::http::{BaseUrl, Http, Lost, Reply, SetupError, Token};
 
 /// How often a repeatable call is made again where Slack asks to wait. A listing of many pages has to wait in its midst:
 /// beginning it anew each time, it would never end where one call a minute is allowed.

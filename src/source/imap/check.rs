@@ -3,14 +3,15 @@
 use super::connect::{Account, Session};
 use super::fetch::examine;
 use super::mailboxes::{Mailbox, choose, list};
-use super::{ImapSettings, Patience};
+use super::{ImapSettings, ImapSource};
 use crate::finding::Finding;
 use crate::position::SourceName;
 use crate::source::SourceError;
 
 /// Looks at the connection, the login and the mailboxes, and changes nothing.
-pub(super) async fn check(source: &SourceName, settings: &ImapSettings, patience: Patience) -> Vec<Finding> {
-    let (account, mut session) = match open(settings, patience).await {
+pub(super) async fn check(imap: &ImapSource) -> Vec<Finding> {
+    let (source, settings) = (&imap.name, &imap.settings);
+    let (account, mut session) = match open(imap).await {
         Ok(opened) => opened,
         Err(error) => return vec![refused(&subject(source, step(&error)), &error)],
     };
@@ -23,8 +24,8 @@ pub(super) async fn check(source: &SourceName, settings: &ImapSettings, patience
     findings
 }
 
-async fn open(settings: &ImapSettings, patience: Patience) -> Result<(Account, Session), SourceError> {
-    let account = Account::new(settings.clone(), patience).await?;
+async fn open(imap: &ImapSource) -> Result<(Account, Session), SourceError> {
+    let account = imap.account().await?;
     let session = account.open().await.map_err(|failure| failure.into_error(account.address()))?;
     Ok((account, session))
 }
@@ -84,7 +85,7 @@ fn refused(subject: &str, error: &SourceError) -> Finding {
 fn step(error: &SourceError) -> &'static str {
     match error {
         SourceError::Tls { .. } => "TLS",
-        SourceError::Login { .. } => "login",
+        SourceError::Login { .. } | SourceError::Token { .. } => "login",
         SourceError::Unreachable { .. } | SourceError::Missing { .. } | SourceError::Broken { .. } | SourceError::Stopped => {
             "connection"
         }
@@ -98,6 +99,9 @@ fn advice(error: &SourceError) -> &'static str {
             "check tls (implicit on port 993, starttls on port 143); a private certificate goes into ca_file"
         }
         SourceError::Login { .. } => "check username and password; many providers want an app password, or IMAP to be switched on",
+        SourceError::Token { .. } => {
+            "check oauth2: the grant, client_id and scope, and that username is the mailbox it was given for"
+        }
         SourceError::Missing { .. } => "correct the name in mailboxes, or leave mailboxes out to read all",
         SourceError::Broken { .. } => "try again later; if it stays, the server's administrator can see why in its log",
         SourceError::Stopped => "run it again",

@@ -59,6 +59,9 @@ pub(super) struct Connection {
     client: Client<Box<dyn Wire>>,
     commands: u32,
     expunged: u64,
+    /// Messages in the open mailbox, where the server has said so.
+    held: Option<u32>,
+    arrivals: u64,
     answer_limit: Duration,
     command_limit: Duration,
 }
@@ -67,6 +70,8 @@ pub(super) struct Connection {
 enum Step {
     /// It is one of the command's answers, or nobody's.
     Answer,
+    /// The server says how many messages the open mailbox holds.
+    Held(u32),
     /// The server says that a message is gone.
     Expunged,
     /// The server asks for what continues the command.
@@ -78,7 +83,7 @@ enum Step {
 impl Connection {
     /// A connection over an open wire; each answer may take `answer_limit`, each command `command_limit`.
     pub(super) fn new(wire: Box<dyn Wire>, answer_limit: Duration, command_limit: Duration) -> Self {
-        Self { client: Client::new(wire), commands: 0, expunged: 0, answer_limit, command_limit }
+        Self { client: Client::new(wire), commands: 0, expunged: 0, held: None, arrivals: 0, answer_limit, command_limit }
     }
 
     /// From here on each answer may take `answer_limit`.
@@ -89,6 +94,21 @@ impl Connection {
     /// How many messages the server said that it has expunged, of whatever mailbox was open then.
     pub(super) fn expunged(&self) -> u64 {
         self.expunged
+    }
+
+    /// Another mailbox is about to be opened: what is said of messages is said of it.
+    pub(super) fn opens_another(&mut self) {
+        self.held = None;
+    }
+
+    /// How many messages the open mailbox holds, as far as the server has said.
+    pub(super) fn held(&self) -> Option<u32> {
+        self.held
+    }
+
+    /// How often the server said, in answers to whatever command, that an open mailbox holds more than it did.
+    pub(super) fn arrivals(&self) -> u64 {
+        self.arrivals
     }
 
     /// The wire alone, for TLS to begin. What was read ahead is thrown away: it came before TLS and cannot be trusted.
@@ -134,14 +154,15 @@ impl Connection {
         loop {
             let step = self.read(|answer| {
                 let step = step(answer, &tag);
-                if let Step::Answer | Step::Expunged = step {
+                if let Step::Answer | Step::Held(_) | Step::Expunged = step {
                     on_answer(answer);
                 }
                 step
             });
             match step.await? {
                 Step::Answer => {}
-                Step::Expunged => self.expunged += 1,
+                Step::Held(count) => self.hold(count),
+                Step::Expunged => self.lose_one(),
                 Step::End(end) => return end,
                 Step::More => {
                     let line =
@@ -166,16 +187,29 @@ impl Connection {
             Step::More => Event::Continued,
             Step::Expunged => Event::Expunged,
             Step::End(end) => Event::Ended(end),
-            Step::Answer => {
-                if let Response::MailboxData(MailboxDatum::Exists(count)) = answer {
-                    Event::Exists(*count)
-                } else {
-                    Event::Other
-                }
-            }
+            Step::Held(count) => Event::Exists(count),
+            Step::Answer => Event::Other,
         };
         let heard = self.read_within(limit, hear).await;
-        heard.map_or_else(|failure| Event::Ended(Err(failure)), |event| event.unwrap_or(Event::Silence))
+        let event = heard.map_or_else(|failure| Event::Ended(Err(failure)), |event| event.unwrap_or(Event::Silence));
+        match event {
+            Event::Exists(count) => self.hold(count),
+            Event::Expunged => self.lose_one(),
+            Event::Continued | Event::Other | Event::Silence | Event::Ended(_) => {}
+        }
+        event
+    }
+
+    fn hold(&mut self, count: u32) {
+        if self.held.is_some_and(|held| count > held) {
+            self.arrivals += 1;
+        }
+        self.held = Some(count);
+    }
+
+    fn lose_one(&mut self) {
+        self.expunged += 1;
+        self.held = self.held.map(|held| held.saturating_sub(1));
     }
 
     /// Sends one line.
@@ -219,6 +253,9 @@ impl Connection {
 fn step(answer: &Response<'_>, tag: &str) -> Step {
     if let Response::Expunge(_) = answer {
         return Step::Expunged;
+    }
+    if let Response::MailboxData(MailboxDatum::Exists(count)) = answer {
+        return Step::Held(*count);
     }
     if let Response::Continue(_) = answer {
         return Step::More;

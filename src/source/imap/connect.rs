@@ -2,8 +2,10 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::net::sockopt;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -14,6 +16,7 @@ use tracing::debug;
 use super::command::{Command, Connection, Greeting, Wire};
 use super::failure::Failure;
 use super::login::{Capabilities, log_in};
+use super::oauth2::Tokens;
 use super::patience::Patience;
 use super::{ImapSettings, Security, tls};
 use crate::source::SourceError;
@@ -27,6 +30,7 @@ pub(super) struct Account {
     pub(super) settings: ImapSettings,
     pub(super) patience: Patience,
     connector: Option<TlsConnector>,
+    tokens: Option<Arc<Tokens>>,
 }
 
 /// A connection that is logged in.
@@ -49,7 +53,7 @@ impl Session {
 
 impl Account {
     /// An account whose trust anchors are read. Nothing is connected yet.
-    pub(super) async fn new(settings: ImapSettings, patience: Patience) -> Result<Self, SourceError> {
+    pub(super) async fn new(settings: ImapSettings, patience: Patience, tokens: Option<Arc<Tokens>>) -> Result<Self, SourceError> {
         let connector = match settings.security {
             Security::Implicit | Security::StartTls => Some(
                 tls::load(settings.ca_file.clone()).await.map_err(|why| SourceError::Tls { host: settings.host.clone(), why })?,
@@ -60,7 +64,12 @@ impl Account {
                 return Err(SourceError::Tls { host: settings.host, why });
             }
         };
-        Ok(Self { settings, patience, connector })
+        Ok(Self { settings, patience, connector, tokens })
+    }
+
+    /// The same with another patience.
+    pub(super) fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// Opens a connection, secures it and logs in.
@@ -68,7 +77,7 @@ impl Account {
         let securing = timeout(self.patience.connect, self.secure()).await;
         let (mut connection, greeting) = securing.unwrap_or_else(|_| Err(self.unreachable(self.silence())))?;
         let capabilities = match greeting {
-            Greeting::Stranger => log_in(&mut connection, &self.settings).await?,
+            Greeting::Stranger => log_in(&mut connection, &self.settings, self.tokens.as_deref()).await?,
             Greeting::Known => Capabilities::ask(&mut connection).await?,
         };
         capabilities.introduce(&mut connection).await?;
@@ -104,7 +113,7 @@ impl Account {
         for address in addresses {
             match timeout(limit, TcpStream::connect(address)).await {
                 Ok(Ok(tcp)) => {
-                    tcp.set_nodelay(true).map_err(|error| self.unreachable(error.to_string()))?;
+                    tune(&tcp).map_err(|error| self.unreachable(error.to_string()))?;
                     return Ok(tcp);
                 }
                 Ok(Err(error)) => why = error.to_string(),
@@ -187,6 +196,17 @@ impl Account {
     fn insecure(&self, why: impl Into<String>) -> Failure {
         Failure::Final(SourceError::Tls { host: self.settings.host.clone(), why: why.into() })
     }
+}
+
+/// Has the system ask now and then whether a silent peer is still there (60 s, then 4 times after 15 s), and give up what is
+/// not acknowledged for as long: a connection that died without a word is noticed within two minutes.
+fn tune(tcp: &TcpStream) -> io::Result<()> {
+    tcp.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(tcp, true)?;
+    sockopt::set_tcp_keepidle(tcp, Duration::from_secs(60))?;
+    sockopt::set_tcp_keepintvl(tcp, Duration::from_secs(15))?;
+    sockopt::set_tcp_keepcnt(tcp, 4)?;
+    Ok(sockopt::set_tcp_user_timeout(tcp, 120_000)?)
 }
 
 /// Whether a host name can only mean this machine.

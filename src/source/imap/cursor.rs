@@ -83,6 +83,11 @@ impl Cursor {
         self.generation.uid_validity
     }
 
+    /// Whether two cursors count the same UIDs.
+    pub(super) fn is_of_one_generation(&self, other: &Self) -> bool {
+        self.generation == other.generation
+    }
+
     /// The highest UID that was sent; 0 for none.
     pub(super) fn uid(&self) -> u32 {
         self.uid

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use async_imap::imap_proto::{AttributeValue, MailboxDatum, Response, ResponseCode};
+use async_imap::imap_proto::{AttributeValue, MailboxDatum, Response, ResponseCode, StatusAttribute};
 use chrono::{DateTime, Utc};
 
 use super::command::{Command, Connection};
@@ -96,6 +96,7 @@ pub(super) async fn examine(connection: &mut Connection, mailbox: &Mailbox) -> R
     };
     let (mut uid_validity, mut uid_next, mut messages) = (None, None, None);
     let expunged = connection.expunged();
+    connection.opens_another();
     let examining = connection.run(Command::new(format!("EXAMINE {name}")), |answer| {
         if let Response::Data { outcome, .. } = answer {
             if let Some(ResponseCode::UidValidity(number)) = outcome.code {
@@ -117,6 +118,43 @@ pub(super) async fn examine(connection: &mut Connection, mailbox: &Mailbox) -> R
             Some(uid_validity) => Ok(Examined { uid_validity, uid_next, messages, expunged }),
             None => Err(broken(mailbox, "the server gives no UIDVALIDITY, so that no message in it has a lasting place")),
         },
+    }
+}
+
+/// What STATUS says of a mailbox that is not open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Standing {
+    uid_validity: Option<u32>,
+    uid_next: Option<u32>,
+    messages: Option<u32>,
+}
+
+/// Asks how a mailbox stands without opening it; `None` where the server does not say all of it.
+pub(super) async fn standing(connection: &mut Connection, mailbox: &Mailbox) -> Result<Option<Standing>, Failure> {
+    let Some(name) = quote(&mailbox.wire_name) else { return Ok(None) };
+    let mut standing = Standing::default();
+    let command = format!("STATUS {name} (MESSAGES UIDNEXT UIDVALIDITY)");
+    let asking = connection.run(Command::new(command), |answer| {
+        if let Response::MailboxData(MailboxDatum::Status { status, .. }) = answer {
+            for attribute in status {
+                if let StatusAttribute::Messages(number) = attribute {
+                    standing.messages = Some(*number);
+                } else if let StatusAttribute::UidNext(number) = attribute {
+                    standing.uid_next = Some(*number);
+                } else if let StatusAttribute::UidValidity(number) = attribute {
+                    standing.uid_validity = Some(*number);
+                }
+            }
+        }
+    });
+    match asking.await {
+        Ok(()) => {
+            let is_whole = standing.uid_validity.is_some() && standing.uid_next.is_some() && standing.messages.is_some();
+            Ok(is_whole.then_some(standing))
+        }
+        // Opening it will say why.
+        Err(Failure::No(_) | Failure::Bad(_)) => Ok(None),
+        Err(failure @ (Failure::Lost(_) | Failure::Final(_))) => Err(failure),
     }
 }
 

@@ -41,7 +41,7 @@ impl Reader<'_> {
 
     /// What is there and was not sent: what was not shown, and what is behind all that was.
     fn hidden(&self, there: &BTreeSet<u32>, shown: &BTreeSet<u32>, passed: u32) -> Vec<Listed> {
-        let is_new = |uid: &u32| !self.progress.unlisted.contains(uid) && !self.errand.known.has(&self.position(*uid));
+        let is_new = |uid: &u32| !self.progress.unlisted.contains(uid) && !self.is_sent(*uid);
         let hidden = there.iter().copied().filter(|uid| (*uid >= passed || !shown.contains(uid)) && is_new(uid));
         hidden.map(|uid| Listed { uid, outline: Outline::default() }).collect()
     }

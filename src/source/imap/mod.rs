@@ -7,7 +7,8 @@
 //! that cannot be understood is a failure with a name (`failure`), never "nothing there".
 //!
 //! What SEARCH does not name though EXAMINE counts it is found by FETCH (`hidden`). A census counts by UIDs alone what there
-//! is and is not known (`census`), and a watcher waits for what arrives (`watch`, `idle`).
+//! is and is not known (`census`), and a watcher waits for what arrives (`watch`, `idle`). Who follows an account (`follow`)
+//! has as many `seat`s as there may be connections, and a `desk` that deals the mailboxes out to them.
 //!
 //! What breaks is tried again after a pause (`patience`) and goes on where it was (`progress`). A message that cannot be
 //! had is isolated and sent as unreadable (`alone`).
@@ -22,17 +23,21 @@ mod command;
 mod connect;
 mod crew;
 mod cursor;
+mod desk;
 mod failure;
 mod fetch;
+mod follow;
 mod hidden;
 mod idle;
 mod login;
 mod mailboxes;
 mod names;
+mod oauth2;
 mod patience;
 mod progress;
 mod reader;
 mod scan;
+mod seat;
 mod tls;
 mod watch;
 
@@ -43,10 +48,12 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use self::connect::Account;
-use super::{Counted, Known, Outlet, Source, SourceError};
+use self::oauth2::Tokens;
+use super::{Counted, Known, Outlet, Signs, Source, SourceError};
 use crate::finding::Finding;
 use crate::position::SourceName;
 
+pub use self::oauth2::{Grant, Oauth2Settings};
 pub use self::patience::Patience;
 pub use self::watch::{Watched, Watcher};
 
@@ -74,12 +81,21 @@ pub struct ImapSettings {
     pub ca_file: Option<PathBuf>,
     /// The user name.
     pub username: String,
-    /// The password.
-    pub password: SecretString,
+    /// How the user proves who they are.
+    pub login: Login,
     /// The mailboxes by name; empty: all but Junk, Trash and Drafts by SPECIAL-USE.
     pub mailboxes: Vec<String>,
     /// Connections at once, at least 1.
     pub max_connections: usize,
+}
+
+/// How a user proves who they are.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// By a password.
+    Password(SecretString),
+    /// By a token that an OAuth 2 endpoint gives.
+    Oauth2(Box<Oauth2Settings>),
 }
 
 /// A source of kind `imap`.
@@ -88,18 +104,28 @@ pub struct ImapSource {
     name: SourceName,
     settings: ImapSettings,
     patience: Patience,
+    /// The tokens that its connections share.
+    tokens: Option<Arc<Tokens>>,
 }
 
 impl ImapSource {
     /// A source with checked settings. Nothing is connected yet.
     pub fn new(name: SourceName, settings: ImapSettings) -> Self {
-        Self { name, settings, patience: Patience::default() }
+        let tokens = match &settings.login {
+            Login::Password(_) => None,
+            Login::Oauth2(oauth2) => Some(Arc::new(Tokens::new((**oauth2).clone(), settings.username.clone()))),
+        };
+        Self { name, settings, patience: Patience::default(), tokens }
     }
 
     /// The same with another patience than the usual one.
     #[must_use]
     pub fn with_patience(self, patience: Patience) -> Self {
         Self { patience, ..self }
+    }
+
+    async fn account(&self) -> Result<Account, SourceError> {
+        Account::new(self.settings.clone(), self.patience, self.tokens.clone()).await
     }
 }
 
@@ -110,15 +136,20 @@ impl Source for ImapSource {
     }
 
     async fn check(&self) -> Vec<Finding> {
-        check::check(&self.name, &self.settings, self.patience).await
+        check::check(self).await
     }
 
     async fn scan(&self, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError> {
-        let account = Account::new(self.settings.clone(), self.patience).await?;
+        let account = self.account().await?;
         scan::scan(self.name.clone(), account, known, outlet).await
     }
+
+    async fn follow(&self, known: Arc<dyn Known>, outlet: Outlet, signs: Arc<dyn Signs>) -> Result<(), SourceError> {
+        follow::follow(self, known, outlet, signs).await
+    }
+
     async fn census(&self, known: Arc<dyn Known>) -> Result<Vec<Counted>, SourceError> {
-        let account = Account::new(self.settings.clone(), self.patience).await?;
+        let account = self.account().await?;
         census::census(self.name.clone(), account, known).await
     }
 }

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use crate::mail::id::Digest;
 
 /// The longest pause that a server may ask for. Microsoft 365 asks for 300 s; a longer one is cut, and asked for again.
-const LONGEST_SUGGESTED_PAUSE: Duration = Duration::from_secs(6 * 60);
+pub(super) const LONGEST_SUGGESTED_PAUSE: Duration = Duration::from_secs(6 * 60);
 
 /// How long a server is waited for, and how often it is tried again.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,10 @@ pub struct Patience {
     /// Until IDLE is begun anew. RFC 2177 asks for less than 29 minutes; network devices between here and there forget a
     /// silent connection after as little as five.
     pub idle: Duration,
+    /// Between two looks at a mailbox that is not watched, since there are more mailboxes than connections.
+    pub poll: Duration,
+    /// Between two questions for what mailboxes there are.
+    pub list: Duration,
     /// The first pause before a new try; each later one is twice as long.
     pub first_pause: Duration,
     /// Tries without any progress before a mailbox is given up.
@@ -37,6 +41,8 @@ impl Default for Patience {
             answer: Duration::from_secs(5 * 60),
             command: Duration::from_secs(30 * 60),
             idle: Duration::from_secs(5 * 60 - 10),
+            poll: Duration::from_secs(30),
+            list: Duration::from_secs(3 * 60),
             first_pause: Duration::from_millis(250),
             tries: 8,
         }

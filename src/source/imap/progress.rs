@@ -13,6 +13,9 @@ pub(super) const TRIES_ALONE: u32 = 3;
 /// Messages in a row that may be given up. More of them are no bad messages: the server gives none to this account now.
 const GIVEN_UP_IN_A_ROW: u32 = 20;
 
+/// UIDs that are remembered as sent lately before those that are not listed again are forgotten.
+const MAX_LATELY: usize = 4096;
+
 /// How far a mailbox was read. It outlives the connection: where one breaks, the next goes on.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
@@ -35,6 +38,10 @@ pub(super) struct Progress {
     pub(super) order: Order,
     /// Whether the date of the last message of earlier runs was asked for.
     pub(super) compared: Compared,
+    /// What was sent lately, of the generation of the cursor: the ledger may not have it yet.
+    lately: BTreeSet<u32>,
+    /// Where the last reading of this process ended.
+    ended: Option<Cursor>,
     suspect: Suspect,
     given_up_in_a_row: u32,
 }
@@ -112,13 +119,46 @@ impl Progress {
     pub(super) fn begin(&mut self, cursor: Cursor) {
         let next = cursor.first_wanted();
         let listed = (next == 1).then_some(0);
-        *self = Self { cursor, next, listed, expected: self.expected, compared: self.compared, ..Self::default() };
+        let is_continued = self.ended.is_some_and(|ended| ended.is_of_one_generation(&cursor));
+        let lately = if is_continued { std::mem::take(&mut self.lately) } else { BTreeSet::new() };
+        *self = Self { cursor, next, listed, lately, expected: self.expected, compared: self.compared, ..Self::default() };
+    }
+
+    /// The mailbox was read to its end: how to read on later in the same process. It will be looked at as by another run,
+    /// but for what was sent and may still be on its way to the ledger.
+    pub(super) fn again(self) -> Self {
+        let ended = Some(self.cursor);
+        Self { ended, lately: self.lately, expected: Expectation::Said, compared: self.compared, ..Self::default() }
+    }
+
+    /// Where the last reading of this process ended, if the UIDs still mean the same.
+    pub(super) fn ended(&self, uid_validity: u32) -> Option<Cursor> {
+        self.ended.filter(|ended| ended.uid_validity() == uid_validity)
+    }
+
+    /// A new connection: whether the last UID names its message still has to be asked again.
+    pub(super) fn compare_again(&mut self) {
+        self.compared = Compared::No;
+    }
+
+    /// The last that is settled, over all readings of this process.
+    pub(super) fn latest(&self) -> Cursor {
+        self.ended.unwrap_or(self.cursor)
+    }
+
+    /// Whether this UID was sent lately.
+    pub(super) fn was_sent_lately(&self, uid: u32) -> bool {
+        self.lately.contains(&uid)
     }
 
     /// Everything up to `uid` was sent, is known from earlier runs or is gone.
     pub(super) fn pass(&mut self, uid: u32) {
         self.next = self.next.max(uid.saturating_add(1));
         self.cursor.pass(uid);
+        self.lately.insert(uid);
+        if self.lately.len() > MAX_LATELY {
+            self.lately = self.lately.split_off(&self.cursor.first_wanted());
+        }
         self.partial = None;
     }
 

@@ -66,7 +66,8 @@ impl Reader<'_> {
         let is_resumed = !self.progress.belongs_to(examined.uid_validity);
         let mut cursor = self.progress.cursor();
         if is_resumed {
-            cursor = Cursor::resume(self.errand.known.checkpoint(&self.mailbox.name).as_ref(), examined.uid_validity);
+            let recorded = || Cursor::resume(self.errand.known.checkpoint(&self.mailbox.name).as_ref(), examined.uid_validity);
+            cursor = self.progress.ended(examined.uid_validity).unwrap_or_else(recorded);
         }
         let is_rewound =
             fetch::is_rewound(self.connection, cursor, examined).await? || is_resumed && self.is_replaced(cursor, examined).await?;
@@ -85,7 +86,7 @@ impl Reader<'_> {
             return Ok(false);
         }
         let is_replaced = fetch::is_replaced(self.connection, cursor, examined).await;
-        if is_replaced.as_ref().is_err_and(Failure::is_lost) {
+        if is_replaced.as_ref().map_or_else(Failure::is_lost, |_| true) {
             self.progress.compared = Compared::Yes;
         }
         is_replaced
@@ -142,7 +143,12 @@ impl Reader<'_> {
     }
 
     fn is_known(&self, uid: u32) -> bool {
-        uid < self.progress.next() || self.errand.known.has(&self.position(uid))
+        uid < self.progress.next() || self.is_sent(uid)
+    }
+
+    /// Whether it was sent, lately or in an earlier run.
+    pub(super) fn is_sent(&self, uid: u32) -> bool {
+        self.progress.was_sent_lately(uid) || self.errand.known.has(&self.position(uid))
     }
 
     /// Tells the progress bar what to expect: exactly where the first slice is the last, else the whole of a new mailbox.

@@ -7,15 +7,16 @@
 use std::time::Duration;
 
 use async_imap::imap_proto::{MailboxDatum, Response};
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use super::ImapSource;
 use super::command::{Command, Connection};
-use super::connect::{Account, Session};
+use super::connect::Session;
 use super::cursor::Cursor;
 use super::failure::Failure;
 use super::fetch::{self, Examined};
-use super::idle::{Action, Noticed, Round, Stage};
+use super::idle::{Action, Event, Noticed, Round, Stage};
 use super::mailboxes::{Mailbox, choose, list};
 use super::patience::Patience;
 use crate::position::Checkpoint;
@@ -43,7 +44,7 @@ impl ImapSource {
     /// # Errors
     /// When it cannot be opened, there is no such mailbox, or the server offers no IDLE and has to be polled.
     pub async fn watcher(&self, mailbox: &str) -> Result<Watcher, SourceError> {
-        let account = Account::new(self.settings.clone(), self.patience).await?;
+        let account = self.account().await?;
         let failed = |failure: Failure| failure.into_error(account.address());
         let mut session = account.open().await.map_err(failed)?;
         let mailboxes = list(&mut session).await.map_err(failed)?;
@@ -88,7 +89,8 @@ impl Watcher {
         let mut messages = examined.messages.unwrap_or_default();
         loop {
             let round = end.min(Instant::now() + self.patience.idle);
-            let Noticed::Nothing(left) = idle(connection, messages, round, self.patience.answer).await? else {
+            let Noticed::Nothing(left) = idle(connection, messages, round, self.patience.answer, std::future::pending()).await?
+            else {
                 return Ok(Watched::Changed);
             };
             let now = count(connection, left).await?;
@@ -117,14 +119,24 @@ async fn holds_more(connection: &mut Connection, checkpoint: Option<&Checkpoint>
     Ok(fetch::highest(connection, next).await?.is_some_and(|highest| highest >= next))
 }
 
-/// One round of IDLE, until something arrives or `end`. However much the server chatters, each step of it ends.
-async fn idle(connection: &mut Connection, messages: u32, end: Instant, answer_limit: Duration) -> Result<Noticed, Failure> {
+/// One round of IDLE, until something arrives, `wake` or `end`. However much the server chatters, each step of it ends.
+pub(super) async fn idle(
+    connection: &mut Connection,
+    messages: u32,
+    end: Instant,
+    answer_limit: Duration,
+    wake: impl Future<Output = ()> + Send,
+) -> Result<Noticed, Failure> {
+    let mut wake = std::pin::pin!(wake.fuse());
     let tag = connection.begin("IDLE").await?;
     let mut round = Round::new(messages);
     let mut answer_by = Instant::now() + answer_limit;
     loop {
         let by = if round.stage() == Stage::Idle { end } else { answer_by };
-        let event = connection.listen(&tag, by.saturating_duration_since(Instant::now())).await;
+        let event = tokio::select! {
+            event = connection.listen(&tag, by.saturating_duration_since(Instant::now())) => event,
+            () = &mut wake, if round.stage() == Stage::Idle => Event::Silence,
+        };
         match round.on(event) {
             Action::Listen => {}
             Action::SendDone => {

@@ -1,7 +1,7 @@
 //! Against a real Dovecot.
 
 use mailferry::finding::{Finding, State};
-use mailferry::source::imap::{ImapSettings, ImapSource, Security};
+use mailferry::source::imap::{ImapSettings, ImapSource, Login, Security};
 use mailferry::source::{Sent, Source as _, SourceError};
 
 use super::{Memory, mail, scan_counted as scan, settings, source};
@@ -173,7 +173,7 @@ async fn passwords_of_any_characters_work() {
     dovecot.deliver("bob", "INBOX", &mail(1));
     let bob = |password: &str| {
         let settings = trusting(&dovecot, Security::Implicit);
-        source(ImapSettings { username: "bob".into(), password: password.to_owned().into(), ..settings })
+        source(ImapSettings { username: "bob".into(), login: Login::Password(password.to_owned().into()), ..settings })
     };
     let seen = scan(&bob(Dovecot::BOBS_PASSWORD), &Memory::default()).await;
     seen.expect_clean();
@@ -192,7 +192,11 @@ async fn passwords_of_any_characters_work() {
 async fn passwords_of_any_characters_work_where_only_the_login_mechanism_is_offered() {
     let dovecot = Dovecot::start_with(Marked::Leaf, "auth_mechanisms = login\n");
     let settings = trusting(&dovecot, Security::None);
-    let bob = ImapSettings { username: "bob".into(), password: Dovecot::BOBS_PASSWORD.to_owned().into(), ..settings.clone() };
+    let bob = ImapSettings {
+        username: "bob".into(),
+        login: Login::Password(Dovecot::BOBS_PASSWORD.to_owned().into()),
+        ..settings.clone()
+    };
     scan(&source(bob), &Memory::default()).await.expect_clean();
     scan(&source(settings), &Memory::default()).await.expect_clean();
 }

@@ -2,8 +2,10 @@
 
 mod census;
 mod dovecot;
+mod follow;
 mod interruptions;
 mod lifetimes;
+mod oauth2;
 mod scripted;
 mod watching;
 
@@ -13,7 +15,7 @@ use std::time::Duration;
 
 use mailferry::mail::id::Digest;
 use mailferry::position::{Checkpoint, Position, SourceName};
-use mailferry::source::imap::{ImapSettings, ImapSource, Patience, Security};
+use mailferry::source::imap::{ImapSettings, ImapSource, Login, Patience, Security};
 use mailferry::source::{Found, Known, Scanned, Source as _, SourceError, outlet};
 
 /// What earlier scans left behind, as the ledger would keep it.
@@ -171,7 +173,7 @@ fn settings(port: u16, security: Security) -> ImapSettings {
         security,
         ca_file: None,
         username: "alice".to_owned(),
-        password: "secret".to_owned().into(),
+        login: Login::Password("secret".to_owned().into()),
         mailboxes: Vec::new(),
         max_connections: 1,
     }

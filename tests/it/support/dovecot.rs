@@ -118,9 +118,12 @@ impl Dovecot {
         }
         // Dovecot numbers new files in the order of their names.
         self.delivered += 1;
-        let file = maildir.join(part).join(format!("{}.M1P1.test{suffix}", 1_600_000_000 + self.delivered));
-        fs::write(&file, raw).unwrap();
+        let name = format!("{}.M1P1.test{suffix}", 1_600_000_000 + self.delivered);
+        let (file, begun) = (maildir.join(part).join(&name), maildir.join("tmp").join(&name));
+        fs::write(&begun, raw).unwrap();
         own(&self.directory.path().join("mail").join(user));
+        // A server that watches sees the whole message or none.
+        fs::rename(&begun, &file).unwrap();
         file
     }
 

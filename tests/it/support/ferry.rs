@@ -77,7 +77,7 @@ pub(crate) fn assert_each_stands_once(slack: &FakeSlack, count: u32) {
         for n in 0..count {
             let at = |part: &str| stands[&format!("{partner}-{n}-{part}")];
             let root = channel.messages[at("root").0].ts.as_str();
-            assert_eq!(at("root").1, None, "a root starts its thread");
+            assert_eq!(at("root").1, None, "a root starts its thread: {partner}-{n}, {stands:?}");
             for part in ["answer", "file", "file.csv"] {
                 assert_eq!(at(part).1, Some(root), "{partner}-{n}-{part} is in its thread");
             }

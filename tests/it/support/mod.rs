@@ -13,3 +13,4 @@ pub(crate) mod scripted;
 
 pub(crate) mod slack;
 pub(crate) mod steps;
+pub(crate) mod tokens;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mailferry::source::SourceError;
-use mailferry::source::imap::{ImapSettings, Patience, Security};
+use mailferry::source::imap::{ImapSettings, Login, Patience, Security};
 
 use super::super::{Memory, scan, settings, source};
 use super::{examined, listed, logged_out, plain, play};
@@ -78,7 +78,7 @@ async fn the_password_goes_in_a_literal_where_it_cannot_be_quoted() {
         .and(examined(0))
         .and(logged_out());
     let server = Scripted::start(vec![dialogue]).await;
-    let settings = ImapSettings { password: "pässw\"d".to_owned().into(), ..settings(server.port, Security::None) };
+    let settings = ImapSettings { login: Login::Password("pässw\"d".to_owned().into()), ..settings(server.port, Security::None) };
     scan(&source(settings), &Memory::default()).await.expect_clean();
     server.finish().await;
 }

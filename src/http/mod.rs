@@ -1,4 +1,4 @@
-//! The one HTTP client of the destinations: a request goes out once, and what comes back says whether it may have taken
+//! The one HTTP client: a request goes out once, and what comes back says whether it may have taken
 //! effect. Nothing is sent again in here, and no redirect is followed: both are decisions of those who know what the
 //! request does. (Where a server closes an idle connection, the library takes another for a request of which it has not
 //! begun to send anything; what it has begun it hands back as lost.)
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::DateTime;
-pub(super) use reqwest::header::HeaderValue;
+pub(crate) use reqwest::header::HeaderValue;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Url};
 use rustls_platform_verifier::BuilderVerifierExt as _;
@@ -49,12 +49,12 @@ impl Timeouts {
 
 /// The address of an API, ending in `/`.
 #[derive(Clone, Debug)]
-pub(super) struct BaseUrl(Url);
+pub(crate) struct BaseUrl(Url);
 
 impl BaseUrl {
     /// Reads an address. A `/` is added where it does not end in one. Only `https` is taken, and `http` to this machine:
     /// a token goes along with each request.
-    pub(super) fn parse(text: &str) -> Result<Self, SetupError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, SetupError> {
         let unusable = |why: &str| SetupError::Address { address: text.to_owned(), why: why.to_owned() };
         let mut url = Url::parse(text).map_err(|error| unusable(&error.to_string()))?;
         if url.cannot_be_a_base() || url.host_str().is_none() {
@@ -72,7 +72,7 @@ impl BaseUrl {
     }
 
     /// The address of a method below the base.
-    pub(super) fn method(&self, name: &str) -> String {
+    pub(crate) fn method(&self, name: &str) -> String {
         format!("{}{name}", self.0)
     }
 
@@ -84,11 +84,11 @@ impl BaseUrl {
 
 /// A token as it goes along with a request; it does not print.
 #[derive(Clone, Debug)]
-pub(super) struct Token(HeaderValue);
+pub(crate) struct Token(HeaderValue);
 
 impl Token {
     /// A bearer token (RFC 6750 2.1).
-    pub(super) fn bearer(secret: &SecretString) -> Result<Self, SetupError> {
+    pub(crate) fn bearer(secret: &SecretString) -> Result<Self, SetupError> {
         let mut value =
             HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret().trim())).map_err(|_| SetupError::Token)?;
         value.set_sensitive(true);
@@ -98,7 +98,7 @@ impl Token {
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SetupError {
+pub(crate) enum SetupError {
     /// The address of the API cannot be used.
     #[error("the address {address} cannot be used: {why}")]
     Address {
@@ -120,7 +120,7 @@ pub(super) enum SetupError {
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Lost {
+pub(crate) enum Lost {
     /// The request never left: it has certainly had no effect.
     #[error("{0}")]
     NotSent(String),
@@ -131,18 +131,18 @@ pub(super) enum Lost {
 
 /// A whole answer.
 #[derive(Clone, Debug)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     /// The HTTP status.
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// The body, whole.
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
     headers: HeaderMap,
 }
 
 impl Reply {
     /// An answer out of thin air.
     #[cfg(test)]
-    pub(super) fn new(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Self {
+    pub(crate) fn new(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Self {
         let header = |(name, value): &(&'static str, &'static str)| {
             (reqwest::header::HeaderName::from_static(name), HeaderValue::from_static(value))
         };
@@ -150,36 +150,41 @@ impl Reply {
     }
 
     /// The value of a header, where it is text.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// How long the server asks to wait.
-    pub(super) fn wait(&self) -> Duration {
+    pub(crate) fn wait(&self) -> Duration {
         wait_asked(&self.headers)
     }
 }
 
 /// A client for one API.
 #[derive(Clone, Debug)]
-pub(super) struct Http {
+pub(crate) struct Http {
     calls: Client,
     uploads: Client,
 }
 
 impl Http {
     /// A client for the API at this address.
-    pub(super) fn new(base: &BaseUrl) -> Result<Self, SetupError> {
+    pub(crate) fn new(base: &BaseUrl) -> Result<Self, SetupError> {
         Ok(Self { calls: client(base, Timeouts::CALL)?, uploads: client(base, Timeouts::UPLOAD)? })
     }
 
     /// Posts fields as a form, with a token.
-    pub(super) async fn post_form(&self, url: &str, token: &Token, fields: &[(&str, &str)]) -> Result<Reply, Lost> {
+    pub(crate) async fn post_form(&self, url: &str, token: &Token, fields: &[(&str, &str)]) -> Result<Reply, Lost> {
         send(self.calls.post(url).header(AUTHORIZATION, &token.0).form(fields)).await
     }
 
+    /// Posts fields as a form to an address of its own, without a token: what is secret stands in the fields.
+    pub(crate) async fn post_fields(&self, url: &str, fields: &[(&str, &str)]) -> Result<Reply, Lost> {
+        send(self.calls.post(url).form(fields)).await
+    }
+
     /// Posts bytes as they are, without a token: the address of an upload is secret enough, and need not be the API's.
-    pub(super) async fn post_bytes(&self, url: &str, bytes: Vec<u8>) -> Result<Reply, Lost> {
+    pub(crate) async fn post_bytes(&self, url: &str, bytes: Vec<u8>) -> Result<Reply, Lost> {
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let limit = Timeouts::CALL.whole + Duration::from_secs(size / UPLOAD_MIN_BYTES_PER_SECOND);
         let request = self.uploads.post(url).header(CONTENT_TYPE, "application/octet-stream");

@@ -1,0 +1,171 @@
+//! Goes on after a whole scan: what arrives is read as soon as the server tells of it, for ever.
+//!
+//! Each connection is a `seat`. The inbox and what we sent are watched by IDLE, each from a seat of its own, then as many
+//! others as there are seats; the last one asks for the rest time and again. Whatever was noticed, a mailbox is read the way
+//! that a scan reads it: opened anew, from the same cursor, with the same doubts.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::command::Connection;
+use super::connect::Account;
+use super::crew::{self, Errand};
+use super::desk::Desk;
+use super::failure::Failure;
+use super::mailboxes::Mailbox;
+use super::progress::Progress;
+use super::reader::Reader;
+use super::scan::Reading;
+use super::seat::Seat;
+use super::{ImapSource, Patience};
+use crate::source::{Known, Outlet, Pauses, Signs, SourceError};
+
+/// Tries at a mailbox within the first scan. It is tried again later, and others wait.
+const TRIES: u32 = 3;
+
+/// Follows an account until nobody receives any more.
+pub(super) async fn follow(
+    source: &ImapSource,
+    known: Arc<dyn Known>,
+    outlet: Outlet,
+    signs: Arc<dyn Signs>,
+) -> Result<(), SourceError> {
+    let reading = Reading {
+        source: source.name.clone(),
+        known,
+        outlet: outlet.clone(),
+        patience: source.patience,
+        large: Arc::new(Semaphore::new(1)),
+    };
+    let following = Following { reading, books: Arc::default() };
+    tokio::select! {
+        followed = begin(source, following, signs) => followed,
+        () = outlet.closed() => Err(SourceError::Stopped),
+    }
+}
+
+/// Reads everything once, then sits down.
+async fn begin(source: &ImapSource, following: Following, signs: Arc<dyn Signs>) -> Result<(), SourceError> {
+    let mut pauses = Pauses::default();
+    let account = loop {
+        match scan(source, &following).await {
+            Ok(account) => break account,
+            Err(SourceError::Stopped) => return Err(SourceError::Stopped),
+            Err(error) => {
+                let pause = pauses.longer();
+                signs.trouble(&error, pause);
+                sleep(pause).await;
+            }
+        }
+    };
+    let desk = Arc::new(Desk::new(account.address(), source.patience, signs));
+    let mut seats = JoinSet::new();
+    for number in 0..source.settings.max_connections.max(1) {
+        seats.spawn(Seat::new(number, account.clone(), following.clone(), desk.clone()).serve());
+    }
+    // A seat ends when everything does; one that broke down takes the others along, and all begin anew.
+    match seats.join_next().await {
+        Some(Ok(ended)) => Err(ended),
+        Some(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
+        None => Err(SourceError::Stopped),
+    }
+}
+
+async fn scan(source: &ImapSource, following: &Following) -> Result<Account, SourceError> {
+    let account = source.account().await?;
+    let brief = Patience { tries: source.patience.tries.min(TRIES), ..source.patience };
+    crew::send(account.clone().with_patience(brief), following.clone()).await?;
+    Ok(account)
+}
+
+/// Reads mailboxes and remembers how far each was read, from one reading to the next.
+#[derive(Clone)]
+pub(super) struct Following {
+    pub(super) reading: Reading,
+    books: Arc<Mutex<BTreeMap<String, Book>>>,
+}
+
+/// How far a mailbox was read.
+enum Book {
+    /// So far.
+    Kept(Box<Progress>),
+    /// Somebody reads it now.
+    Lent,
+}
+
+/// What came of reading a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Brought {
+    /// Something that was not known.
+    News,
+    /// Nothing.
+    Nothing,
+}
+
+impl Following {
+    /// Reads what a mailbox holds that was not sent yet. Nothing is done where somebody else is at it.
+    pub(super) async fn read(&self, mailbox: &Mailbox, connection: &mut Connection, reader: Back) -> Result<Brought, Failure> {
+        let Some(mut progress) = self.borrow(&mailbox.name) else { return Ok(Brought::Nothing) };
+        if reader == Back::OverANewConnection {
+            progress.compare_again();
+        }
+        let before = progress.latest();
+        let read = Reader { errand: &self.reading, mailbox, connection, progress: &mut progress }.run().await;
+        let brought = if progress.latest() == before { Brought::Nothing } else { Brought::News };
+        let progress = if read.is_ok() { progress.again() } else { progress };
+        self.books().insert(mailbox.name.clone(), Book::Kept(Box::new(progress)));
+        read.map(|()| brought)
+    }
+
+    fn borrow(&self, mailbox: &str) -> Option<Progress> {
+        match self.books().insert(mailbox.to_owned(), Book::Lent) {
+            None => Some(Progress::default()),
+            Some(Book::Kept(progress)) => Some(*progress),
+            Some(Book::Lent) => None,
+        }
+    }
+
+    fn mark(&self, mailbox: &str) -> (u32, usize) {
+        match self.books().get(mailbox) {
+            Some(Book::Kept(progress)) => progress.mark(),
+            Some(Book::Lent) | None => (0, 0),
+        }
+    }
+
+    fn books(&self) -> MutexGuard<'_, BTreeMap<String, Book>> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Over what a mailbox is read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Back {
+    /// The connection over which it was read before.
+    OverTheSame,
+    /// Another one: the server may have been restored in between.
+    OverANewConnection,
+}
+
+#[async_trait]
+impl Errand for Following {
+    type Progress = (u32, usize);
+
+    async fn run(&self, mailbox: &Mailbox, connection: &mut Connection, mark: &mut (u32, usize)) -> Result<(), Failure> {
+        let read = self.read(mailbox, connection, Back::OverTheSame).await;
+        *mark = self.mark(&mailbox.name);
+        read.map(|_| ())
+    }
+
+    fn mark(mark: &(u32, usize)) -> (u32, usize) {
+        *mark
+    }
+
+    async fn failed(&self, mailbox: String, error: SourceError) -> Result<(), SourceError> {
+        self.reading.failed(mailbox, error).await
+    }
+}
