@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use serde::Serialize;
 
 use super::session;
 use super::{Common, Outcome, Screen};
@@ -64,18 +63,11 @@ fn verify(state: &Path, screen: &Screen) -> anyhow::Result<Outcome> {
     })
 }
 
-/// What `audit show` prints of an entry.
-#[derive(Serialize)]
-struct Shown<'a> {
-    #[serde(flatten)]
-    entry: &'a Entry,
-}
-
 fn print(show: &Show, state: &Path, screen: &Screen) -> anyhow::Result<Outcome> {
     let mut printed = Ok(());
     let proof: Proof = ledger::verify(state, |entry| {
         if printed.is_ok() && show.wants(entry) {
-            printed = screen.json(&Shown { entry }).and_then(|()| screen.line(line(entry)));
+            printed = screen.json(entry).and_then(|()| screen.line(line(entry)));
         }
         Result::<(), LedgerError>::Ok(())
     })?;

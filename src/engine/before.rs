@@ -12,7 +12,7 @@ use crate::destination::post::HiddenText;
 use crate::ledger::{Crossing, Delivery, Expansion, MessageRecord};
 use crate::mail::text::{self, Reading};
 use crate::mail::turn::{Lines, Said, unsaid};
-use crate::mail::{self, Digest, Message};
+use crate::mail::{self, Digest, Message, ThreadId};
 
 /// Other messages of a thread that are read for one message: the nearest before it first, which mostly say all that it
 /// quotes.
@@ -41,15 +41,18 @@ impl Before {
 
     /// Of the message of a crossing.
     pub(super) fn of(world: &World, crossing: &Crossing, message: &Message, reading: &Reading) -> anyhow::Result<Self> {
-        let others = Others::of(world, crossing)?;
+        let is_begun = crossing.expansion == Expansion::Done;
+        let thread = world.ledger.thread(&world.ledger.message(&crossing.id.message)?)?;
+        // Most messages have no file and, once they were begun, nothing to find out: the others need not be read for them.
+        let asks = !message.attachments.is_empty() || !is_begun && !reading.hidden.is_empty();
+        let others = if asks { Others::of(world, crossing, &thread)? } else { Others::none(world) };
         let posted = if message.attachments.is_empty() { BTreeSet::new() } else { others.posted_files(crossing)? };
-        if crossing.expansion == Expansion::Done {
+        if is_begun {
             return Ok(settled(crossing, message, &posted));
         }
-        let unsaid = others.unsaid(message, &reading.hidden)?;
+        let unsaid = if reading.hidden.is_empty() { None } else { others.unsaid(message, &reading.hidden)? };
         let attachments = (0_u32..).zip(&message.attachments);
         let above = attachments.filter(|(_, file)| posted.contains(&file.sha256)).map(|(index, _)| index).collect();
-        let thread = world.ledger.thread(&world.ledger.message(&crossing.id.message)?)?;
         let links = world.ledger.severed(&thread, &crossing.id)?;
         Ok(Self { above, unsaid, links, ..Self::nothing(world) })
     }
@@ -85,9 +88,13 @@ struct Others<'w> {
 }
 
 impl<'w> Others<'w> {
-    fn of(world: &'w World, crossing: &Crossing) -> anyhow::Result<Self> {
-        let own = world.ledger.message(&crossing.id.message)?;
-        let keys = world.ledger.messages_of(&world.ledger.thread(&own)?)?;
+    /// Where nothing is to be found out of them.
+    fn none(world: &'w World) -> Self {
+        Self { world, records: Vec::new() }
+    }
+
+    fn of(world: &'w World, crossing: &Crossing, thread: &ThreadId) -> anyhow::Result<Self> {
+        let keys = world.ledger.messages_of(thread)?;
         let place = keys.iter().position(|key| *key == crossing.id.message).unwrap_or(keys.len());
         let (before, after) = keys.split_at_checked(place).unwrap_or((&keys, &[]));
         let before = before.iter().rev().map(|key| (key, true));
