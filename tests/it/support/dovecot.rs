@@ -102,7 +102,7 @@ impl Dovecot {
         for number in 1..count {
             let file = first.with_file_name(format!("1700000000.M{number:06}P1.test"));
             fs::write(&file, raw).unwrap();
-            chown(&file, Some(MAIL_UID), Some(MAIL_UID)).unwrap();
+            own(&file);
         }
     }
 
@@ -116,12 +116,17 @@ impl Dovecot {
         for part in ["cur", "new", "tmp"] {
             fs::create_dir_all(maildir.join(part)).unwrap();
         }
+        // The directories and this file alone: a server that watches moves the files that came before, at any moment.
+        let root = self.directory.path().join("mail").join(user);
+        let made = [root.clone(), root.join("Maildir"), maildir.clone()];
+        let made = made.into_iter().chain(["cur", "new", "tmp"].map(|part| maildir.join(part)));
+        made.for_each(|directory| own(&directory));
         // Dovecot numbers new files in the order of their names.
         self.delivered += 1;
         let name = format!("{}.M1P1.test{suffix}", 1_600_000_000 + self.delivered);
         let (file, begun) = (maildir.join(part).join(&name), maildir.join("tmp").join(&name));
         fs::write(&begun, raw).unwrap();
-        own(&self.directory.path().join("mail").join(user));
+        own(&begun);
         // A server that watches sees the whole message or none.
         fs::rename(&begun, &file).unwrap();
         file
@@ -227,10 +232,8 @@ fn greets(port: u16) -> bool {
     stream.read_exact(&mut greeting).is_ok() && &greeting == b"* OK"
 }
 
-fn own(tree: &Path) {
-    for entry in walkdir::WalkDir::new(tree) {
-        chown(entry.unwrap().path(), Some(MAIL_UID), Some(MAIL_UID)).unwrap();
-    }
+fn own(path: &Path) {
+    chown(path, Some(MAIL_UID), Some(MAIL_UID)).unwrap();
 }
 
 fn configuration(directory: &Path, imap: u16, imaps: u16) -> String {
