@@ -25,7 +25,8 @@ pub(super) fn run(_args: &Args, common: &Common, screen: &Screen) -> anyhow::Res
     Ok(if findings.iter().any(Finding::is_refused) { Outcome::Failed } else { Outcome::Done })
 }
 
-fn line(finding: &Finding) -> String {
+/// A finding in one line.
+pub(super) fn line(finding: &Finding) -> String {
     let subject = &finding.subject;
     match &finding.state {
         State::Fine { detail } if detail.is_empty() => format!("ok {subject}"),
