@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Common, Outcome, Screen, session};
 use crate::config::{Config, DestinationConfig, Secrets, SourceConfig};
-use crate::engine::assemble;
+use crate::engine::{assemble, operators};
 use crate::finding::{Finding, State};
 use crate::policy::{NdaRule, UnverifiedSenders};
 
@@ -52,7 +52,9 @@ async fn check_source(source: &SourceConfig, base: &Path) -> Vec<Finding> {
 
 async fn check_destination(config: &DestinationConfig, all: &Config) -> Vec<Finding> {
     let theirs = all.directory.partners().iter().filter(|partner| partner.destination == config.name);
-    let channels: Vec<_> = theirs.map(|partner| assemble::channel(all, &config.name, &partner.channel)).collect();
+    let theirs = theirs.map(|partner| assemble::channel(all, &config.name, &partner.channel));
+    let ours = all.mirror.operators.iter().filter(|operators| operators.destination == config.name).map(operators::channel);
+    let channels: Vec<_> = theirs.chain(ours).collect();
     match assemble::destination(config) {
         Ok(destination) => destination.check(&channels).await,
         Err(failure) => {

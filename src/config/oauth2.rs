@@ -72,7 +72,7 @@ pub(super) fn oauth2(above: &mut Table<'_>, source: &str, setting: &Setting<'_>)
     let tenant = table.text("tenant").map_or_else(|| "common".to_owned(), |tenant| tenant.value);
     let known = provider.map(|provider| provider.endpoints(&tenant));
     let token_url = endpoint(&mut table, "token_url").or_else(|| known.as_ref().map(|known| known.token.clone()));
-    if !table.has("token_url") && !table.has("provider") {
+    if token_url.is_none() && !table.has("provider") {
         table.missing("provider", "provider = \"google\" or \"microsoft\", or token_url = \"https://…\"");
     }
     let scope = table.text("scope").map(|scope| scope.value);

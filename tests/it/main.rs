@@ -27,6 +27,7 @@ mod identity;
 mod imap;
 mod inspect;
 mod ledger;
+mod login;
 mod mbox;
 mod mirror;
 mod outlook;

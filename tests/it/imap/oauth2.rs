@@ -124,7 +124,7 @@ async fn a_refusal_says_what_to_do_and_shows_no_secret() {
         ((401, json!({ "error": "invalid_client" })), "client_secret"),
         ((200, json!({ "token": "elsewhere" })), "is no token"),
         ((503, json!({})), "asked again later"),
-        (not_taken, "is not taken: check that username"),
+        (not_taken, "is not taken ([AUTHENTICATIONFAILED]"),
     ] {
         world.endpoint.tokens().answers.push_back(answer);
         let findings = mailferry::source::Source::check(&world.source(user())).await;
