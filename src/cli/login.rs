@@ -17,7 +17,7 @@ use crate::source::imap::{ImapSettings, Login, Oauth2Settings, Prompt, Way, log_
 ///
 /// What is left behind is a refresh token. It is kept in the state directory, for its owner alone, and never printed. Do
 /// this once, and again when `check`, `status` or the operators' channel say so: when the login was revoked or has expired.
-/// A mirror that runs takes the new login up by itself, within five minutes.
+/// A mirror that runs takes the new login up by itself, within seconds.
 ///
 /// At the end the mailbox is opened with it, as `check` does. Exit code 1 when that fails, or nobody logs in.
 #[derive(Debug, clap::Args)]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::mirror::{Mirror, eventually, posts};
+use crate::mirror::{Mirror, eventually, posts, told};
 use crate::support::authority::{Authority, Decision};
 use crate::support::dovecot::{Dovecot, Marked};
 use crate::support::ferry;
@@ -287,24 +287,25 @@ fn tokens_that_live_for_seconds_are_replaced_before_their_end() {
 
 #[test]
 fn a_mirror_whose_login_was_revoked_says_so_once_and_takes_the_new_one_up_by_itself() {
-    let mut world = World::start("[mirror]\nlisten = \"127.0.0.1:0\"\noperators = { channel = \"mailferry-ops\" }");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let watched = format!("[mirror]\nlisten = \"127.0.0.1:{port}\"\noperators = {{ channel = \"mailferry-ops\" }}");
+    let mut world = World::start(&watched);
     world.log_in().well();
     let mut mirror = Mirror::start(&world.project);
     eventually("the first mail is posted", &mut mirror, || posts(&world.slack) == 1);
     world.authority.books().revoke_all();
     world.dovecot.restart();
     world.dovecot.deliver("alice", "INBOX", &letter("later"));
-    let ops = || {
-        let slack = world.slack.world();
-        let texts = slack.channels.values().find(|channel| channel.name == "mailferry-ops");
-        texts.map_or_else(Vec::new, |channel| channel.messages.iter().map(|message| message.text.clone()).collect())
-    };
+    let ops = || told(&world.slack);
     eventually("the operators are told", &mut mirror, || ops().len() == 1);
     assert!(ops()[0].contains("login was revoked") && ops()[0].contains("mailferry login history"), "{:?}", ops());
     let status = world.project.run(&["status", "--json"]).well().json();
     let trouble = &status["mirror"]["sources"]["history"]["trouble"];
     assert!(trouble["why"].as_str().unwrap().contains("run `mailferry login history`"), "{status}");
     assert_eq!(trouble["needs"], "person", "{status}");
+    let health = visit(&format!("http://127.0.0.1:{port}/healthz"));
+    assert!(health.contains("503") && health.contains("history needs a person: alice cannot log in"), "{health}");
+    assert!(visit(&format!("http://127.0.0.1:{port}/metrics")).contains("mailferry_source_needs_person{source=\"history\"} 1"));
 
     // Another mirror in its place does not tell it again.
     assert_eq!(mirror.stop().1, 0);

@@ -30,6 +30,7 @@ mod ledger;
 mod login;
 mod mbox;
 mod mirror;
+mod operators;
 mod outlook;
 mod parsing;
 mod people;

@@ -72,6 +72,13 @@ pub(crate) fn posts(slack: &FakeSlack) -> usize {
     slack.world().channels.values().map(|channel| channel.messages.len()).sum()
 }
 
+/// What the operators were told.
+pub(crate) fn told(slack: &FakeSlack) -> Vec<String> {
+    let world = slack.world();
+    let channel = world.channels.values().find(|channel| channel.name == "mailferry-ops");
+    channel.map_or_else(Vec::new, |channel| channel.messages.iter().map(|message| message.text.clone()).collect())
+}
+
 fn imap(dovecot: &Dovecot) -> String {
     format!(
         "kind = \"imap\"\nhost = \"127.0.0.1\"\nport = {}\nca_file = {:?}\nusername = \"alice\"\npassword = {{ env = \"IMAP_PASSWORD\" }}\n\

@@ -9,7 +9,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,6 +31,11 @@ pub(super) fn latest(file: &Path, origin: &str) -> Option<SecretString> {
     let kept = is_small.then(|| fs::read_to_string(file).ok()).flatten()?;
     let (of, token) = kept.trim_end().split_once('\n')?;
     (of == origin).then(|| SecretString::from(token))
+}
+
+/// Which file is there: another one each time that a token is kept.
+pub(super) fn mark(file: &Path) -> Option<(u64, i64, i64)> {
+    fs::metadata(file).ok().map(|found| (found.ino(), found.mtime(), found.mtime_nsec()))
 }
 
 /// Keeps a token that was handed out, whole or not at all.
@@ -87,7 +92,9 @@ mod tests {
         let file = directory.path().join("oauth2/vendors");
         assert_eq!(kept(&file, "first"), None);
         for token in ["two", "three"] {
+            let before = mark(&file);
             keep(&file, "first", &SecretString::from(token)).unwrap();
+            assert_ne!(mark(&file), before);
         }
         assert_eq!(kept(&file, "first").as_deref(), Some("three"));
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use self::endpoint::{Endpoint, Field, plain};
 use super::failure::Failure;
@@ -30,6 +30,9 @@ const MARGIN: Duration = Duration::from_secs(5 * 60);
 
 /// How long a token is good where the endpoint does not say. RFC 6749 5.1 only recommends that it does; an hour is usual.
 const USUAL_LIFE: Duration = Duration::from_secs(3600);
+
+/// How often it is looked, in a pause, whether somebody has logged in.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How tokens are got.
 #[derive(Clone, Debug)]
@@ -181,6 +184,14 @@ impl Tokens {
         let until = asked + life.saturating_sub(MARGIN).max(life / 2);
         *held = Some(Held { secret: granted.access_token.clone(), until });
         Ok(Token { secret: granted.access_token, age: Age::Fresh })
+    }
+
+    /// Waits so long, or until somebody has logged in: a person who did that should not have to wait for the pause's end.
+    pub(super) async fn rest(&self, pause: Duration) {
+        let (before, until) = (kept::mark(&self.settings.kept), Instant::now() + pause);
+        while Instant::now() < until && kept::mark(&self.settings.kept) == before {
+            sleep_until(until.min(Instant::now() + LOOK_EVERY)).await;
+        }
     }
 
     /// The server does not take the token: the next one is asked for anew.
