@@ -161,7 +161,8 @@ fn write(file: &Path, notices: &Notices) -> io::Result<()> {
     let mut writing = fs::File::create(&begun)?;
     writing.write_all(&serde_json::to_vec(notices)?)?;
     writing.sync_all()?;
-    fs::rename(&begun, file)
+    fs::rename(&begun, file)?;
+    fs::File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Says what is to be said, until somebody asks to stop.
@@ -310,8 +311,7 @@ mod tests {
     }
 
     fn waiting(operators: &Operators) -> Vec<String> {
-        let texts = operators.desk.as_ref().unwrap().notices().waiting.iter().map(|notice| notice.text.clone()).collect();
-        texts
+        operators.desk.as_ref().unwrap().notices().waiting.iter().map(|notice| notice.text.clone()).collect()
     }
 
     #[test]

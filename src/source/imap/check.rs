@@ -78,9 +78,11 @@ fn mailbox_subject(source: &SourceName, name: &str) -> String {
 }
 
 fn refused(subject: &str, error: &SourceError) -> Finding {
-    let detail = match error {
-        SourceError::Token { what, username, why, .. } => format!("{username} cannot log in at {what}: {why}"),
-        other => other.to_string(),
+    // The advice of a token's trouble is part of its sentence, and stands apart here.
+    let detail = if let SourceError::Token { what, username, why, .. } = error {
+        format!("{username} cannot log in at {what}: {why}")
+    } else {
+        error.to_string()
     };
     Finding::refused(subject, detail, advice(error))
 }

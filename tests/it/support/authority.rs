@@ -76,8 +76,8 @@ pub(crate) struct Books {
     pub(crate) interval: Duration,
     /// So many polls are asked to slow down though they came in time.
     pub(crate) slow_downs: u32,
-    /// Answered to every refresh.
-    pub(crate) refusal: Option<Value>,
+    /// So many questions for a token are answered as if the server were away.
+    pub(crate) absences: u32,
     /// Tokens that a mail server asked about after their end.
     pub(crate) stale: u32,
     codes: BTreeMap<String, Code>,
@@ -101,7 +101,7 @@ impl Authority {
             device_life: Duration::from_secs(60),
             interval: Duration::from_secs(1),
             slow_downs: 0,
-            refusal: None,
+            absences: 0,
             stale: 0,
             codes: BTreeMap::new(),
             devices: BTreeMap::new(),
@@ -246,9 +246,6 @@ impl Books {
     }
 
     fn by_refresh(&mut self, fields: &BTreeMap<String, String>) -> Response {
-        if let Some(body) = &self.refusal {
-            return (StatusCode::BAD_REQUEST, Json(body.clone())).into_response();
-        }
         let Some(refresh) = self.refreshes.get_mut(&fields["refresh_token"]) else {
             return refusal("invalid_grant", "no such token");
         };
@@ -339,6 +336,10 @@ async fn token(State(books): State<Shared>, Form(fields): Fields) -> Response {
     if !is_client(&fields) {
         books.offence("a client showed no right secret");
         return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "invalid_client" }))).into_response();
+    }
+    if let Some(left) = books.absences.checked_sub(1) {
+        books.absences = left;
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     match fields.get("grant_type").map_or("", String::as_str) {
         "authorization_code" => books.by_code(&fields),

@@ -43,8 +43,7 @@ pub(super) fn keep(file: &Path, origin: &str, token: &SecretString) -> io::Resul
     if latest(file, origin).is_some_and(|kept| kept.expose_secret() == token.expose_secret()) {
         return Ok(());
     }
-    let directory = file.parent().unwrap_or(Path::new("."));
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let directory = make_room(file)?;
     let begun = file.with_extension("new");
     if begun.exists() {
         fs::remove_file(&begun)?;
@@ -54,6 +53,13 @@ pub(super) fn keep(file: &Path, origin: &str, token: &SecretString) -> io::Resul
     writing.sync_all()?;
     fs::rename(&begun, file)?;
     File::open(directory)?.sync_all()
+}
+
+/// Makes the directory in which a token can be kept.
+pub(super) fn make_room(file: &Path) -> io::Result<&Path> {
+    let directory = file.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    Ok(directory)
 }
 
 /// Waits until no other process shows the token of this file, and keeps them waiting until what is handed back is dropped.

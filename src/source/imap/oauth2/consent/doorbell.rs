@@ -151,6 +151,7 @@ mod tests {
     fn only_the_answer_with_our_state_is_taken() {
         let code = judge(&get("/?code=a%2Fb&state=s"), 7, "s").unwrap().unwrap();
         assert_eq!(code.expose_secret(), "a/b");
+        assert!(judge(&get("/?code=x&state=s").replace("127.0.0.1:7", "localhost:7"), 7, "s").is_ok());
         let refusal = judge(&get("/?error=access_denied&error_description=no+way&state=s"), 7, "s").unwrap().unwrap_err();
         assert_eq!((refusal.error.as_str(), refusal.error_description.as_str()), ("access_denied", "no way"));
         for (request, status) in [

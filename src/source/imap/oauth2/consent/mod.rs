@@ -5,9 +5,8 @@ mod browser;
 mod device;
 mod doorbell;
 
+use std::fs::File;
 use std::time::Duration;
-
-use secrecy::SecretString;
 
 use super::endpoint::{Answer, Endpoint};
 use super::refusal::Why;
@@ -58,6 +57,12 @@ pub async fn log_in(settings: &Oauth2Settings, username: &str, way: Way, tell: i
         let why = Why::new("it asks by the right of an application or a service account", "nobody has to log in for that");
         return Err(endpoint.refused(&settings.token_url, why));
     };
+    let cannot_keep = |error: std::io::Error| {
+        let why = format!("the refresh token cannot be kept in {}: {error}", settings.kept.display());
+        endpoint.refused(&settings.token_url, Why::new(why, "let this user write there, and log in again"))
+    };
+    // Nobody should consent for nothing.
+    drop(lock(settings).await.map_err(cannot_keep)?);
     let asking = Asking { endpoint, consent };
     let answer = match way {
         Way::Browser => browser::ask(asking, &tell).await?,
@@ -70,17 +75,15 @@ pub async fn log_in(settings: &Oauth2Settings, username: &str, way: Way, tell: i
         );
         return Err(endpoint.refused(&settings.token_url, why));
     };
-    keep(asking, &token).await.map_err(|error| {
-        let why = format!("the refresh token cannot be kept in {}: {error}", settings.kept.display());
-        endpoint.refused(&settings.token_url, Why::new(why, "let this user write there, and log in again"))
-    })
+    // A mirror that shows the old one just now keeps what it gets first, so that this one stands.
+    let _turn = lock(settings).await.map_err(cannot_keep)?;
+    kept::keep(&settings.kept, &settings.origin(consent), &token).map_err(cannot_keep)
 }
 
-/// Keeps the token. A mirror that shows the old one just now keeps what it gets first, so that this one stands.
-async fn keep(asking: Asking<'_>, token: &SecretString) -> std::io::Result<()> {
-    let (settings, consent) = (asking.endpoint.settings, asking.consent);
-    let _turn = kept::turn(&settings.kept).await?;
-    kept::keep(&settings.kept, &settings.origin(consent), token)
+/// The turn at a place where a token can be kept.
+async fn lock(settings: &Oauth2Settings) -> std::io::Result<Option<File>> {
+    kept::make_room(&settings.kept)?;
+    kept::turn(&settings.kept).await
 }
 
 /// Who asks a user for what.
