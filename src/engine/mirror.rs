@@ -58,7 +58,7 @@ pub(super) async fn run(world: &Arc<World>, sources: &[Arc<dyn Source>]) -> anyh
     }
     drop(outlet_of);
     let deliveries = tokio::spawn(deliver(world.clone()));
-    let telling = tokio::spawn(operators::run(world.clone()));
+    let mut telling = JoinSet::from_iter([operators::run(world.clone())]);
     let mut report = IngestReport::default();
     let committed = commit_all(world, inlet, &mut report, |report| {
         for (name, source) in std::mem::take(report).sources {
@@ -74,8 +74,9 @@ pub(super) async fn run(world: &Arc<World>, sources: &[Arc<dyn Source>]) -> anyh
     world.stop.ask();
     followers.abort_all();
     let delivered = deliveries.await?;
-    // What is on its way has a moment to arrive; else it is looked up when the next run begins.
-    drop(timeout(LAST_WORD, telling).await);
+    // What is on its way has a moment to arrive; else it is ended, and looked up when the next run begins.
+    drop(timeout(LAST_WORD, telling.join_next()).await);
+    telling.shutdown().await;
     committed.and(delivered)
 }
 
