@@ -37,6 +37,8 @@ pub struct SourceHealth {
     pub messages: u64,
     /// Positions whose message cannot be read.
     pub unreadable: u64,
+    /// Messages that were missed at first and found when the mailbox was listed anew.
+    pub missed: u64,
 }
 
 /// How one channel is doing.
@@ -134,6 +136,10 @@ impl Health {
         let source = inner.sources.entry(source.clone()).or_default();
         source.messages += messages;
         source.unreadable += unreadable;
+    }
+
+    pub(super) fn missed(&self, source: &SourceName, messages: u64) {
+        self.inner().sources.entry(source.clone()).or_default().missed += messages;
     }
 
     pub(super) fn delivered(&self, channel: &ChannelName, report: &ChannelReport, failure: Option<&String>, at: DateTime<Utc>) {

@@ -96,6 +96,10 @@ impl Signs for SignsOf {
         }
     }
 
+    fn missed(&self, _mailbox: &str, messages: u64) {
+        self.world.health.missed(&self.source, messages);
+    }
+
     fn trouble(&self, error: &SourceError, pause: Duration) {
         tracing::warn!(%error, source.name = %self.source, pause_ms = pause.as_millis(), "the source cannot be read; it is tried again");
         let at = (self.world.clock)();

@@ -233,6 +233,7 @@ impl Reader<'_> {
 
     /// Sends a message, with the checkpoint that covers it.
     pub(super) async fn send_message(&mut self, uid: u32, fetched: Fetched) -> Result<(), Failure> {
+        self.progress.count_missed(uid);
         self.pass(uid);
         self.progress.date(uid, fetched.internal_date);
         self.progress.arrived();
