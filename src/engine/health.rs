@@ -61,22 +61,45 @@ pub struct Trouble {
     pub since: DateTime<Utc>,
     /// What, as a sentence.
     pub why: String,
+    /// What it takes to be well again; `None` where it may pass by itself, or nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Needs>,
+}
+
+/// What trouble takes to be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Needs {
+    /// A person, who logs in or gives a right.
+    Person,
 }
 
 impl HealthReport {
-    /// Why it is not well: sources that were not read to their end for so long, each a sentence.
+    /// Why it is not well, each a sentence: sources that were not read to their end for so long, or need a person.
     pub fn complaints(&self, now: DateTime<Utc>, silent_after: Duration) -> Vec<String> {
-        let silent = |source: &SourceHealth| {
-            let last = source.caught_up.or(self.since)?;
-            let silence = (now - last).to_std().unwrap_or_default();
-            (silence > silent_after).then_some(silence.as_secs())
-        };
+        let silent: BTreeMap<_, _> = self.silent(now, silent_after).collect();
         let sources = self.sources.iter().filter_map(|(name, source)| {
-            let seconds = silent(source)?;
-            let why = source.trouble.as_ref().map_or_else(String::new, |trouble| format!(": {}", trouble.why));
-            Some(format!("{name} was not read to its end for {seconds} s{why}"))
+            let trouble = source.trouble.as_ref();
+            match (silent.get(name), trouble) {
+                (Some(seconds), trouble) => {
+                    let why = trouble.map_or_else(String::new, |trouble| format!(": {}", trouble.why));
+                    Some(format!("{name} was not read to its end for {seconds} s{why}"))
+                }
+                // That is known at once, and does not pass.
+                (None, Some(Trouble { why, needs: Some(Needs::Person), .. })) => Some(format!("{name} needs a person: {why}")),
+                (None, _) => None,
+            }
         });
         sources.collect()
+    }
+
+    /// The sources that were not read to their end for so long, and for how many seconds.
+    pub(super) fn silent(&self, now: DateTime<Utc>, silent_after: Duration) -> impl Iterator<Item = (&SourceName, u64)> {
+        self.sources.iter().filter_map(move |(name, source)| {
+            let last = source.caught_up.or(self.since)?;
+            let silence = (now - last).to_std().unwrap_or_default();
+            (silence > silent_after).then_some((name, silence.as_secs()))
+        })
     }
 }
 
@@ -99,8 +122,13 @@ impl Health {
         source.trouble = None;
     }
 
-    pub(super) fn source_trouble(&self, source: &SourceName, at: DateTime<Utc>, why: String) {
-        lasting(&mut self.inner().sources.entry(source.clone()).or_default().trouble, at, why);
+    pub(super) fn source_trouble(&self, source: &SourceName, at: DateTime<Utc>, why: String, needs: Option<Needs>) {
+        let mut inner = self.inner();
+        let trouble = &mut inner.sources.entry(source.clone()).or_default().trouble;
+        lasting(trouble, at, why);
+        if let Some(trouble) = trouble {
+            trouble.needs = needs;
+        }
     }
 
     pub(super) fn read(&self, source: &SourceName, messages: u64, unreadable: u64) {
@@ -137,5 +165,5 @@ impl Health {
 /// Trouble that goes on keeps its beginning.
 fn lasting(slot: &mut Option<Trouble>, at: DateTime<Utc>, why: String) {
     let since = slot.as_ref().map_or(at, |trouble| trouble.since);
-    *slot = Some(Trouble { since, why });
+    *slot = Some(Trouble { since, why, needs: None });
 }

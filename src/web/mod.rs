@@ -85,6 +85,14 @@ fn exposition(report: &HealthReport) -> String {
     );
     let trouble = source(|source| i64::from(source.trouble.is_some()));
     family(&mut text, Kind::Gauge, "mailferry_source_trouble", "Whether the source cannot be read now.", trouble);
+    let needs = source(|source| i64::from(source.trouble.as_ref().is_some_and(|trouble| trouble.needs.is_some())));
+    family(
+        &mut text,
+        Kind::Gauge,
+        "mailferry_source_needs_person",
+        "Whether the source is read again only once a person acts.",
+        needs,
+    );
     let messages = source(|source| source.messages.cast_signed());
     family(&mut text, Kind::Counter, "mailferry_source_messages_total", "Messages that were new.", messages);
     let unreadable = source(|source| source.unreadable.cast_signed());

@@ -53,7 +53,7 @@ use super::{Counted, Known, Outlet, Signs, Source, SourceError};
 use crate::finding::Finding;
 use crate::position::SourceName;
 
-pub use self::oauth2::{Grant, Oauth2Settings};
+pub use self::oauth2::{Consent, Grant, Oauth2Settings, Prompt, RedirectHost, Way, log_in};
 pub use self::patience::Patience;
 pub use self::watch::{Watched, Watcher};
 
