@@ -102,8 +102,13 @@ impl Signs for SignsOf {
         }
     }
 
-    fn missed(&self, _mailbox: &str, messages: u64) {
+    fn missed(&self, mailbox: &str, messages: u64) {
         self.world.health.missed(&self.source, messages);
+        let text = format!(
+            "Messages of {mailbox} (source {}) had been missed, and were found when it was listed anew: {messages}. They are read now",
+            self.source
+        );
+        self.world.operators.note(&text, (self.world.clock)());
     }
 
     fn trouble(&self, error: &SourceError, pause: Duration) {

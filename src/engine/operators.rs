@@ -96,6 +96,14 @@ impl Operators {
         });
     }
 
+    /// Something happened that has no end, and that a person should know.
+    pub fn note(&self, text: &str, at: DateTime<Utc>) {
+        self.change(|notices| {
+            notices.push(at, "Something happened", text);
+            true
+        });
+    }
+
     /// It is over, where it was told that it began.
     pub fn over(&self, key: &str, text: &str, at: DateTime<Utc>) {
         self.change(|notices| {
@@ -324,13 +332,15 @@ mod tests {
             operators(&file).tell("login x", "x cannot log in", at);
         }
         assert_eq!(waiting(&operators(&file)), ["x cannot log in"]);
+        operators(&file).note("one thing", at);
+        assert_eq!(waiting(&operators(&file)), ["x cannot log in", "one thing"]);
         for _ in 0..3 {
             operators(&file).over("login x", "x is read again", at);
         }
         operators(&file).tell("login x", "x cannot log in", at);
         let all = waiting(&operators(&file));
-        assert_eq!(all.len(), 3, "{all:?}");
-        assert_eq!(all[1], "x is read again (it was said on 1970-01-01 00:00 UTC)");
+        assert_eq!(all.len(), 4, "{all:?}");
+        assert_eq!(all[2], "x is read again (it was said on 1970-01-01 00:00 UTC)");
         Operators::default().tell("login x", "nobody hears", at);
     }
 
