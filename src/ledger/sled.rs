@@ -31,6 +31,7 @@ pub(super) struct SledStore {
 impl SledStore {
     /// Opens the index in a directory, or makes it.
     pub(super) fn open(disk: Disk, dir: &Path) -> Result<Self, LedgerError> {
+        clear_unfinished_snapshots(dir).map_err(|error| storage(dir, &error))?;
         let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
         let db = guarded(|| config.open()).map_err(|trouble| match trouble {
             Trouble::Disk(full) if is_full(&full) => storage(dir, &full),
@@ -83,6 +84,24 @@ impl Store for SledStore {
         let synced = self.disk.effect(Effect::Sync(&self.path), || self.data.sync_data());
         synced.map_err(|error| storage(&self.path, &error))
     }
+}
+
+/// Removes snapshots whose writing was cut short, by a kill or a full disk. sled gives a snapshot its name only once it is
+/// whole, and means to pass by those that are not; but it looks for another ending than it gives them (0.34.7:
+/// `.in___motion`), takes the latest of them for a snapshot, and finds its files damaged.
+fn clear_unfinished_snapshots(dir: &Path) -> std::io::Result<()> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "generating") {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Why sled did not do what it was asked.

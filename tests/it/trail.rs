@@ -246,3 +246,15 @@ fn of_many_runs_at_once_one_works_and_the_others_are_refused() {
     project.run(&["backfill"]).well();
     assert_each_stands_once(&slack, 6);
 }
+
+#[test]
+fn a_snapshot_of_the_index_that_a_kill_or_a_full_disk_cut_short_does_no_harm() {
+    for begun in [b"".as_slice(), b"some of it"] {
+        let project = backfilled();
+        let (before, channels) = (status(&project), project.image("channels"));
+        let unfinished = project.path().join("state/ledger/snap.00000000FFFFFFFF.generating");
+        fs::write(&unfinished, begun).unwrap();
+        assert_stands_as_before(&project, &before, &channels);
+        assert!(!unfinished.exists());
+    }
+}
