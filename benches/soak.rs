@@ -146,7 +146,9 @@ impl World {
             source(first.imaps, &first, "bob", "password = { env = \"BOBS_PASSWORD\" }"),
             source(lines[1].port, &second, "alice", &token),
         );
-        let config = support::ferry::config(&slack, &sources);
+        // Each partner has one correspondent here, who writes more than people do.
+        let any_number = "[policy.loops]\nmessages_of_correspondent = 0\n[[source]]";
+        let config = support::ferry::config(&slack, &sources).replacen("[[source]]", any_number, 1);
         let project = Project::new(&config)
             .env("SLACK_BOT_TOKEN", "xoxb-fake-1")
             .env("IMAP_PASSWORD", "secret")

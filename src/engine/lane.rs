@@ -146,8 +146,8 @@ impl Lane {
         match self.try_cross(crossing, &thread).await? {
             Crossed::Whole => self.report.messages += 1,
             Crossed::Held(reason) => {
-                if is_too_many(&reason) && self.world.health.held_back(&self.channel, (self.world.clock)()) {
-                    tracing::warn!(channel.name = %self.channel, "more live mail arrives than people write; the rest is held, and `mailferry held` shows it");
+                if is_too_many(&reason) {
+                    self.say_storm();
                 }
                 self.report.held.count(reason);
             }
@@ -161,6 +161,19 @@ impl Lane {
         }
         self.world.watch.crossed();
         Ok(())
+    }
+
+    /// Once for each storm.
+    fn say_storm(&self) {
+        let now = (self.world.clock)();
+        if self.world.health.held_back(&self.channel, now) {
+            tracing::warn!(channel.name = %self.channel, "more live mail arrives than people write; the rest is held, and `mailferry held` shows it");
+            let text = format!(
+                "More live mail arrives for #{} than people write; the rest is held, and `mailferry held` shows it",
+                self.channel
+            );
+            self.world.operators.note(&text, now);
+        }
     }
 
     async fn try_cross(&mut self, crossing: Crossing, thread: &ThreadId) -> Result<Crossed, Halt> {

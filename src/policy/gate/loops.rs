@@ -70,9 +70,9 @@ pub struct Breaker {
 }
 
 impl Default for Breaker {
-    /// More than people write and read: somebody who passes on a hundred mails in an hour is a program, or can be asked.
+    /// One in twelve seconds for an hour is more than anybody writes and reads; a day's mail that comes at once is not.
     fn default() -> Self {
-        Self { correspondent: 100, thread: 100, minutes: 60 }
+        Self { correspondent: 300, thread: 300, minutes: 60 }
     }
 }
 
