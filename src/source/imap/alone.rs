@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::command::Command;
 use super::cursor::Window;
 use super::failure::Failure;
 use super::fetch::{self, AskDate, Content, Outline, PIECE_BYTES};
@@ -67,9 +68,18 @@ impl Reader<'_> {
         self.send_unreadable(uid, reason).await
     }
 
-    /// Whether it was expunged since it was listed (RFC 2180 4.1).
+    /// Whether it was expunged since it was listed (RFC 2180 4.1). Some servers find that out when they are asked for news
+    /// and not before (Courier).
     async fn is_gone(&mut self, uid: u32) -> Result<bool, Failure> {
-        Ok(fetch::existing(self.connection, Window { first: uid, last: Some(uid) }).await?.is_empty())
+        let window = Window { first: uid, last: Some(uid) };
+        if fetch::existing(self.connection, window).await?.is_empty() {
+            return Ok(true);
+        }
+        match self.connection.run(Command::new("NOOP"), |_| {}).await {
+            Err(failure) if failure.is_lost() || failure.is_throttle() => return Err(failure),
+            Ok(()) | Err(_) => {}
+        }
+        Ok(fetch::existing(self.connection, window).await?.is_empty())
     }
 
     async fn ask(&mut self, one: Listed) -> Result<Answer, Failure> {

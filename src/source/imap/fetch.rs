@@ -344,10 +344,21 @@ fn message<'a, 'b>(answer: &'a Response<'b>) -> Option<(u32, &'a [AttributeValue
 fn content(attributes: &[AttributeValue<'_>]) -> Content {
     for attribute in attributes {
         if let AttributeValue::BodySection { section: None, index, data: Some(data) } = attribute {
+            if is_stand_in(data) {
+                return Content::Nothing;
+            }
             return if index.is_some() { Content::Part(data.to_vec()) } else { Content::Whole(data.to_vec()) };
         }
     }
     Content::Nothing
+}
+
+/// Whether this is what Courier sends in place of a message that another client has expunged, or whose file it cannot read.
+/// Nobody else's mail is these bytes and no others: it has neither a date nor an identity.
+fn is_stand_in(raw: &[u8]) -> bool {
+    const STAND_IN: &[u8] = b"From: System Administrator <root@localhost>\nSubject: message unavailable\n\n\
+        This message is no longer available on the server.\n";
+    raw.len() < 2 * STAND_IN.len() && raw.iter().filter(|byte| **byte != b'\r').eq(STAND_IN)
 }
 
 fn size(attributes: &[AttributeValue<'_>]) -> Option<u32> {

@@ -2,6 +2,7 @@
 
 mod census;
 mod dovecot;
+mod each_server;
 mod follow;
 mod interruptions;
 mod lifetimes;

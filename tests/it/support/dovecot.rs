@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use mailferry::mail::id::Digest;
 use tempfile::TempDir;
+
+use super::mail_server::MailServer;
+use super::unpacked::free_port;
 
 const DOVECOT: &str = "/usr/sbin/dovecot";
 
@@ -159,7 +162,6 @@ impl Dovecot {
 
     /// All message files of a user: their names (which hold the flags, and whether they are still new) and digests.
     pub(crate) fn files(&self, user: &str) -> BTreeMap<PathBuf, Digest> {
-        let is_message = |path: &Path| path.parent().is_some_and(|parent| parent.ends_with("cur") || parent.ends_with("new"));
         walkdir::WalkDir::new(self.maildir(user, "INBOX"))
             .into_iter()
             .map(|entry| entry.unwrap().into_path())
@@ -187,6 +189,41 @@ impl Dovecot {
     }
 }
 
+impl MailServer for Dovecot {
+    fn port(&self) -> u16 {
+        self.imap
+    }
+
+    fn certificate(&self) -> Option<PathBuf> {
+        Some(Self::certificate(self))
+    }
+
+    fn name_of(&self, mailbox: &str) -> String {
+        mailbox.to_owned()
+    }
+
+    fn restart(&mut self) {
+        Self::restart(self);
+    }
+
+    fn renumber(&mut self, mailbox: &str) {
+        self.doveadm(&["mailbox", "update", "--uid-validity", "777", "-u", "alice", mailbox]);
+    }
+
+    fn mail(&self) -> PathBuf {
+        self.maildir("alice", "INBOX")
+    }
+
+    /// Flags stand in the names of files, and which letter a keyword has in a file of its own.
+    fn is_kept(&self, file: &Path) -> bool {
+        is_message(file) || file.ends_with("dovecot-keywords")
+    }
+}
+
+fn is_message(file: &Path) -> bool {
+    file.parent().is_some_and(|parent| parent.ends_with("cur") || parent.ends_with("new"))
+}
+
 impl Drop for Dovecot {
     fn drop(&mut self) {
         self.end();
@@ -205,7 +242,7 @@ fn require_dovecot() {
     assert_eq!(user, 0, "Dovecot has to be started by root, as it gives up its rights for those of the mail's owner");
 }
 
-fn make_certificate(directory: &Path, marked: Marked) {
+pub(super) fn make_certificate(directory: &Path, marked: Marked) {
     let constraints = if marked == Marked::Authority { "CA:TRUE" } else { "CA:FALSE" };
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
@@ -220,12 +257,7 @@ fn make_certificate(directory: &Path, marked: Marked) {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn greets(port: u16) -> bool {
+pub(super) fn greets(port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let mut greeting = [0; 4];

@@ -35,6 +35,12 @@ pub(in crate::imap) fn searched(window: &str, uids: &str) -> Dialogue {
     Dialogue::new().exchange(&format!("UID SEARCH UID {window}"), format!("* SEARCH{uids}\r\n{{tag}} OK searched\r\n"))
 }
 
+/// A message that is still listed after the server was asked for news.
+pub(in crate::imap) fn still_listed(uid: u32) -> Dialogue {
+    let listed = || searched(&format!("{uid}:{uid}"), &format!(" {uid}"));
+    listed().exchange("NOOP", "{tag} OK no news\r\n").and(listed())
+}
+
 pub(in crate::imap) fn sized(range: &str, uids: &[u32]) -> Dialogue {
     let mut answer = String::new();
     for uid in uids {
