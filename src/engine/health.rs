@@ -33,6 +33,9 @@ pub struct SourceHealth {
     pub caught_up: Option<DateTime<Utc>>,
     /// What is wrong since then; `None` where nothing is.
     pub trouble: Option<Trouble>,
+    /// Why it is left alone for now; `None` where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Rest>,
     /// Messages that were new.
     pub messages: u64,
     /// Positions whose message cannot be read.
@@ -52,6 +55,15 @@ pub struct ChannelHealth {
     pub trouble: Option<Trouble>,
 }
 
+/// A source that is left alone, as what may be read of it in one day was read. That is no trouble.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rest {
+    /// Until when.
+    pub until: DateTime<Utc>,
+    /// Why, as a sentence.
+    pub why: String,
+}
+
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Trouble {
@@ -62,9 +74,12 @@ pub struct Trouble {
 }
 
 impl HealthReport {
-    /// Why it is not well: sources that were not read to their end for so long, each a sentence.
+    /// Why it is not well: sources that were not read to their end for so long and do not rest, each a sentence.
     pub fn complaints(&self, now: DateTime<Utc>, silent_after: Duration) -> Vec<String> {
         let silent = |source: &SourceHealth| {
+            if source.rest.as_ref().is_some_and(|rest| rest.until > now) && source.trouble.is_none() {
+                return None;
+            }
             let last = source.caught_up.or(self.since)?;
             let silence = (now - last).to_std().unwrap_or_default();
             (silence > silent_after).then_some(silence.as_secs())
@@ -94,7 +109,13 @@ impl Health {
         let mut inner = self.inner();
         let source = inner.sources.entry(source.clone()).or_default();
         source.caught_up = Some(at);
-        source.trouble = None;
+        (source.trouble, source.rest) = (None, None);
+    }
+
+    pub(super) fn source_rests(&self, source: &SourceName, until: DateTime<Utc>, why: String) {
+        let mut inner = self.inner();
+        let source = inner.sources.entry(source.clone()).or_default();
+        (source.trouble, source.rest) = (None, Some(Rest { until, why }));
     }
 
     pub(super) fn source_trouble(&self, source: &SourceName, at: DateTime<Utc>, why: String) {

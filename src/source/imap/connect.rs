@@ -17,6 +17,7 @@ use super::command::{Command, Connection, Greeting, Wire};
 use super::failure::Failure;
 use super::login::{Capabilities, is_preauth, log_in};
 use super::oauth2::Tokens;
+use super::objects::Objects;
 use super::patience::Patience;
 use super::{ImapSettings, Security, tls};
 use crate::source::SourceError;
@@ -84,6 +85,7 @@ impl Account {
             Greeting::Known => Capabilities::ask(&mut connection).await?,
         };
         capabilities.introduce(&mut connection).await?;
+        connection.name_objects(Objects::of(&capabilities, &self.settings));
         connection.wait_for_answers(self.patience.answer);
         debug!(imap.host = %self.settings.host, "connected");
         Ok(Session { connection, capabilities, security: self.security() })
@@ -169,7 +171,7 @@ impl Account {
     }
 
     fn connection(&self, wire: Box<dyn Wire>) -> Connection {
-        Connection::new(wire, self.patience.login, self.patience.command)
+        Connection::new(wire, Objects::unnamed(&self.settings), self.patience.login, self.patience.command)
     }
 
     /// The host as names are resolved: an IPv6 address without its brackets.

@@ -34,7 +34,7 @@ pub(super) struct Followed {
 #[derive(Default)]
 pub(super) struct Said {
     caught_up: Mutex<u32>,
-    troubles: Mutex<Vec<String>>,
+    pub(super) troubles: Mutex<Vec<String>>,
 }
 
 impl Signs for Said {
@@ -74,7 +74,8 @@ impl Followed {
             }
         };
         let waited = timeout(PATIENCE, waiting).await;
-        assert!(waited.is_ok(), "it did not come about that {what}; trouble: {:?}", self.signs.troubles.lock().unwrap());
+        let came: Vec<String> = self.seen.messages.iter().map(|found| found.position.to_string()).collect();
+        assert!(waited.is_ok(), "it did not come about that {what}; came: {came:?}; trouble: {:?}", self.troubles());
     }
 
     pub(super) async fn until_count(&mut self, count: usize) {
@@ -170,7 +171,8 @@ async fn mailboxes_that_appear_vanish_and_are_made_anew_are_taken_up() {
         first_pause: Duration::from_millis(1),
         poll: Duration::from_millis(100),
         list: Duration::from_millis(200),
-        idle: NEVER,
+        // A mailbox that is made anew before it was missed is found out when it is opened again.
+        idle: Duration::from_secs(1),
         ..Patience::default()
     };
     let mut followed = Followed::start(source(account(&dovecot, 4)).with_patience(listing));

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
-use super::dovecot::{Marked, greets, make_certificate};
+use super::dovecot::{Marked, free_port, greets, make_certificate};
 use super::mail_server::{Client, MailServer};
-use super::unpacked::{free_port, library_with, program, root};
+use super::unpacked::{library_with, program, root};
 
 /// `mail` of Debian, which is always there: Cyrus does not run as root.
 const MAIL_UID: u32 = 8;

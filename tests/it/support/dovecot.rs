@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,9 +11,6 @@ use std::time::{Duration, Instant};
 
 use mailferry::mail::id::Digest;
 use tempfile::TempDir;
-
-use super::mail_server::MailServer;
-use super::unpacked::free_port;
 
 const DOVECOT: &str = "/usr/sbin/dovecot";
 
@@ -189,38 +186,7 @@ impl Dovecot {
     }
 }
 
-impl MailServer for Dovecot {
-    fn port(&self) -> u16 {
-        self.imap
-    }
-
-    fn certificate(&self) -> Option<PathBuf> {
-        Some(Self::certificate(self))
-    }
-
-    fn name_of(&self, mailbox: &str) -> String {
-        mailbox.to_owned()
-    }
-
-    fn restart(&mut self) {
-        Self::restart(self);
-    }
-
-    fn renumber(&mut self, mailbox: &str) {
-        self.doveadm(&["mailbox", "update", "--uid-validity", "777", "-u", "alice", mailbox]);
-    }
-
-    fn mail(&self) -> PathBuf {
-        self.maildir("alice", "INBOX")
-    }
-
-    /// Flags stand in the names of files, and which letter a keyword has in a file of its own.
-    fn is_kept(&self, file: &Path) -> bool {
-        is_message(file) || file.ends_with("dovecot-keywords")
-    }
-}
-
-fn is_message(file: &Path) -> bool {
+pub(super) fn is_message(file: &Path) -> bool {
     file.parent().is_some_and(|parent| parent.ends_with("cur") || parent.ends_with("new"))
 }
 
@@ -255,6 +221,11 @@ pub(super) fn make_certificate(directory: &Path, marked: Marked) {
         .output()
         .expect("these tests need the openssl command: apt-get install openssl");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// A port that was free a moment ago.
+pub(super) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 pub(super) fn greets(port: u16) -> bool {

@@ -9,6 +9,8 @@ use std::time::Duration;
 use mailferry::mail::id::Digest;
 use walkdir::WalkDir;
 
+use super::dovecot::{Dovecot, is_message};
+
 /// A real server with the user `alice`, whose password is `secret`. It stops when it is dropped.
 pub(crate) trait MailServer {
     /// The port without TLS, on loopback.
@@ -42,6 +44,37 @@ pub(crate) trait MailServer {
         let paths = WalkDir::new(self.mail()).into_iter().map(|entry| entry.unwrap().into_path());
         let kept = paths.filter(|path| path.is_file() && self.is_kept(path));
         kept.map(|path| (path.clone(), Digest::of(&std::fs::read(&path).unwrap()))).collect()
+    }
+}
+
+impl MailServer for Dovecot {
+    fn port(&self) -> u16 {
+        self.imap
+    }
+
+    fn certificate(&self) -> Option<PathBuf> {
+        Some(Self::certificate(self))
+    }
+
+    fn name_of(&self, mailbox: &str) -> String {
+        mailbox.to_owned()
+    }
+
+    fn restart(&mut self) {
+        Self::restart(self);
+    }
+
+    fn renumber(&mut self, mailbox: &str) {
+        self.doveadm(&["mailbox", "update", "--uid-validity", "777", "-u", "alice", mailbox]);
+    }
+
+    fn mail(&self) -> PathBuf {
+        self.maildir("alice", "INBOX")
+    }
+
+    /// Flags stand in the names of files, and which letter a keyword has in a file of its own.
+    fn is_kept(&self, file: &Path) -> bool {
+        is_message(file) || file.ends_with("dovecot-keywords")
     }
 }
 

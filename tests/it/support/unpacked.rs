@@ -1,7 +1,6 @@
 //! Servers whose packages cannot be installed beside Dovecot's: `tests/run.sh` unpacks them into the target directory.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -41,9 +40,4 @@ pub(crate) fn library_path() -> &'static str {
 /// The directory in the library path under which this file is.
 pub(crate) fn library_with(file: &str) -> PathBuf {
     library_path().split(':').map(PathBuf::from).find(|directory| directory.join(file).exists()).unwrap()
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

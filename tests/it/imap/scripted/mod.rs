@@ -1,5 +1,6 @@
 //! Against servers that misbehave byte by byte. Each test is a dialogue, and fails when either side leaves it.
 
+mod gmail;
 mod login;
 mod mailboxes;
 mod messages;
