@@ -40,6 +40,8 @@ pub struct SourceHealth {
     pub messages: u64,
     /// Positions whose message cannot be read.
     pub unreadable: u64,
+    /// Messages that were missed at first and found when the mailbox was listed anew.
+    pub missed: u64,
 }
 
 /// How one channel is doing.
@@ -129,6 +131,10 @@ impl Health {
         source.unreadable += unreadable;
     }
 
+    pub(super) fn missed(&self, source: &SourceName, messages: u64) {
+        self.inner().sources.entry(source.clone()).or_default().missed += messages;
+    }
+
     pub(super) fn delivered(&self, channel: &ChannelName, report: &ChannelReport, failure: Option<&String>, at: DateTime<Utc>) {
         let mut inner = self.inner();
         let channel = inner.channels.entry(channel.clone()).or_default();
@@ -153,4 +159,26 @@ impl Health {
 fn lasting(slot: &mut Option<Trouble>, at: DateTime<Utc>, why: String) {
     let since = slot.as_ref().map_or(at, |trouble| trouble.since);
     *slot = Some(Trouble { since, why });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_rests_is_no_complaint_until_its_rest_is_over() {
+        let at = |hour: i64| DateTime::UNIX_EPOCH + chrono::Duration::hours(hour);
+        let (health, vendors) = (Health::default(), SourceName::new("vendors"));
+        let complaints = |hour| health.report().complaints(at(hour), Duration::from_secs(900));
+        health.begins(at(0), [vendors.clone()].into_iter());
+        health.source_trouble(&vendors, at(0), "the connection broke".into());
+        assert_eq!(complaints(1), ["vendors was not read to its end for 3600 s: the connection broke"]);
+        health.source_rests(&vendors, at(24), "vendors rests".into());
+        assert_eq!(complaints(2), Vec::<String>::new());
+        assert_eq!(complaints(25).len(), 1, "it should have gone on");
+        health.source_trouble(&vendors, at(3), "the login is refused".into());
+        assert_eq!(complaints(4).len(), 1, "trouble is trouble");
+        health.caught_up(&vendors, at(5));
+        assert_eq!(health.report().sources[&vendors].rest, None);
+    }
 }

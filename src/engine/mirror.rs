@@ -86,6 +86,10 @@ impl Signs for SignsOf {
         }
     }
 
+    fn missed(&self, _mailbox: &str, messages: u64) {
+        self.world.health.missed(&self.source, messages);
+    }
+
     fn trouble(&self, error: &SourceError, pause: Duration) {
         if let SourceError::Resting { until, .. } = error {
             tracing::info!(%error, source.name = %self.source, "the source rests");

@@ -142,6 +142,8 @@ pub trait Known: Send + Sync {
 pub trait Signs: Send + Sync {
     /// Everything that there was has been sent.
     fn caught_up(&self);
+    /// So many messages of a mailbox had been missed by earlier readings. They have been sent now.
+    fn missed(&self, mailbox: &str, messages: u64);
     /// It cannot be read for this reason, and is tried again after the pause.
     fn trouble(&self, error: &SourceError, pause: Duration);
 }

@@ -92,6 +92,14 @@ fn exposition(report: &HealthReport) -> String {
     family(&mut text, Kind::Counter, "mailferry_source_messages_total", "Messages that were new.", messages);
     let unreadable = source(|source| source.unreadable.cast_signed());
     family(&mut text, Kind::Counter, "mailferry_source_unreadable_total", "Positions whose message cannot be read.", unreadable);
+    let missed = source(|source| source.missed.cast_signed());
+    family(
+        &mut text,
+        Kind::Counter,
+        "mailferry_source_missed_total",
+        "Messages that were missed at first and found later.",
+        missed,
+    );
     let posts = channel(|channel| channel.posts.cast_signed());
     family(&mut text, Kind::Counter, "mailferry_channel_posts_total", "Posts that were made, files included.", posts);
     let messages = channel(|channel| channel.messages.cast_signed());

@@ -2,14 +2,16 @@
 //!
 //! Each connection is a `seat`. The inbox and what we sent are watched by IDLE, each from a seat of its own, then as many
 //! others as there are seats; the last one asks for the rest time and again. Whatever was noticed, a mailbox is read the way
-//! that a scan reads it: opened anew, from the same cursor, with the same doubts.
+//! that a scan reads it: opened anew, from the same cursor, with the same doubts. Every few hours it is listed from its
+//! beginning and compared, message by message, with what is known: what was missed is read then, and said.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
+use tracing::warn;
 
 use super::command::Connection;
 use super::connect::Account;
@@ -17,7 +19,8 @@ use super::crew::{self, Errand};
 use super::desk::Desk;
 use super::failure::Failure;
 use super::mailboxes::Mailbox;
-use super::progress::Progress;
+use super::patience::FIRST_COUNT;
+use super::progress::{Depth, Progress};
 use super::reader::Reader;
 use super::scan::Reading;
 use super::seat::Seat;
@@ -35,7 +38,7 @@ pub(super) async fn follow(
     signs: Arc<dyn Signs>,
 ) -> Result<(), SourceError> {
     let reading = Reading::new(source, known, outlet.clone());
-    let following = Following { reading, books: Arc::default() };
+    let following = Following { reading, books: Arc::default(), signs: signs.clone() };
     tokio::select! {
         followed = begin(source, following, signs) => followed,
         () = outlet.closed() => Err(SourceError::Stopped),
@@ -81,14 +84,22 @@ async fn scan(source: &ImapSource, following: &Following) -> Result<Account, Sou
 pub(super) struct Following {
     pub(super) reading: Reading,
     books: Arc<Mutex<BTreeMap<String, Book>>>,
+    signs: Arc<dyn Signs>,
 }
 
 /// How far a mailbox was read.
 enum Book {
     /// So far.
-    Kept(Box<Progress>),
+    Kept(Box<Record>),
     /// Somebody reads it now.
     Lent,
+}
+
+/// What is known of a mailbox that is followed.
+struct Record {
+    progress: Progress,
+    /// When all of it is to be listed again.
+    count_at: Instant,
 }
 
 /// What came of reading a mailbox.
@@ -103,29 +114,49 @@ pub(super) enum Brought {
 impl Following {
     /// Reads what a mailbox holds that was not sent yet. Nothing is done where somebody else is at it.
     pub(super) async fn read(&self, mailbox: &Mailbox, connection: &mut Connection, reader: Back) -> Result<Brought, Failure> {
-        let Some(mut progress) = self.borrow(&mailbox.name) else { return Ok(Brought::Nothing) };
+        let Some(mut record) = self.borrow(&mailbox.name) else { return Ok(Brought::Nothing) };
+        let progress = &mut record.progress;
         if reader == Back::OverANewConnection {
             progress.compare_again();
         }
+        if record.count_at <= Instant::now() {
+            progress.depth = Depth::Whole;
+        }
         let before = progress.latest();
-        let read = Reader { errand: &self.reading, mailbox, connection, progress: &mut progress }.run().await;
+        let read = Reader { errand: &self.reading, mailbox, connection, progress }.run().await;
         let brought = if progress.latest() == before { Brought::Nothing } else { Brought::News };
-        let progress = if read.is_ok() { progress.again() } else { progress };
-        self.books().insert(mailbox.name.clone(), Book::Kept(Box::new(progress)));
+        self.say_missed(&mailbox.name, std::mem::take(&mut progress.missed));
+        if read.is_ok() {
+            if progress.depth == Depth::Whole {
+                record.count_at = Instant::now() + self.reading.patience.count;
+            }
+            record.progress = record.progress.again();
+        }
+        self.books().insert(mailbox.name.clone(), Book::Kept(record));
         read.map(|()| brought)
     }
 
-    fn borrow(&self, mailbox: &str) -> Option<Progress> {
+    fn say_missed(&self, mailbox: &str, missed: u64) {
+        if missed > 0 {
+            warn!(mailbox.name = mailbox, missed, "messages that earlier readings had missed were found and read");
+            self.signs.missed(mailbox, missed);
+        }
+    }
+
+    fn borrow(&self, mailbox: &str) -> Option<Box<Record>> {
         match self.books().insert(mailbox.to_owned(), Book::Lent) {
-            None => Some(Progress::default()),
-            Some(Book::Kept(progress)) => Some(*progress),
+            None => {
+                let count_at = Instant::now() + self.reading.patience.count / FIRST_COUNT;
+                Some(Box::new(Record { progress: Progress::default(), count_at }))
+            }
+            Some(Book::Kept(record)) => Some(record),
             Some(Book::Lent) => None,
         }
     }
 
     fn mark(&self, mailbox: &str) -> (u32, usize) {
         match self.books().get(mailbox) {
-            Some(Book::Kept(progress)) => progress.mark(),
+            Some(Book::Kept(record)) => record.progress.mark(),
             Some(Book::Lent) | None => (0, 0),
         }
     }

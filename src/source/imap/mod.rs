@@ -16,9 +16,12 @@
 //! Not used, and why:
 //! - CONDSTORE and QRESYNC (RFC 7162) tell of changed flags and of what was expunged, which change nothing here. New mail
 //!   is known by its UID, and whether there is any costs one EXAMINE or STATUS either way. HIGHESTMODSEQ could say that
-//!   even the 256 UIDs that are listed again need not be, which is one SEARCH of a few hundred bytes; but a server that
-//!   forgot to count it up would then hide the very messages for whose sake they are listed again.
-//! - COMPRESS=DEFLATE (RFC 4978): see `Cargo.toml` of this for nothing.
+//!   even the UIDs that are listed again need not be, which is a SEARCH of a few kilobytes at most; but a server that forgot
+//!   to count it up would then hide the very messages for whose sake they are listed again.
+//! - COMPRESS=DEFLATE (RFC 4978). Measured against Dovecot on 582 mails of 2.2 MB, mostly text: 26 % of the bytes, in six
+//!   times the time on one machine (0.12 s and not 0.02 s), which the server spends. Mail that arrives is a few kilobytes, a
+//!   history is read once, and what bounds it is what providers allow, not the line; so a second decompressor of hostile
+//!   bytes, between TLS and the parser, is not worth it.
 //!
 //! What breaks is tried again after a pause (`patience`) and goes on where it was (`progress`). A message that cannot be
 //! had is isolated and sent as unreadable (`alone`).

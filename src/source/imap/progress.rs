@@ -39,6 +39,10 @@ pub(super) struct Progress {
     pub(super) purpose: Purpose,
     /// What is read now.
     pub(super) order: Order,
+    /// How much of the mailbox is listed.
+    pub(super) depth: Depth,
+    /// Messages that earlier readings had passed by.
+    pub(super) missed: u64,
     /// Whether the date of the last message of earlier runs was asked for.
     pub(super) compared: Compared,
     /// What was sent lately, of the generation of the cursor: the ledger may not have it yet.
@@ -68,6 +72,16 @@ pub(super) enum Order {
     Listed,
     /// Those that SEARCH does not name, after all others.
     Hidden,
+}
+
+/// How much of a mailbox is listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// What is new, and the last messages before it.
+    #[default]
+    New,
+    /// All of it, and each message that is not known is read: whatever earlier readings missed.
+    Whole,
 }
 
 /// Whether the progress bar was told what to expect.
@@ -120,11 +134,12 @@ impl Progress {
 
     /// Begins at a cursor.
     pub(super) fn begin(&mut self, cursor: Cursor) {
-        let next = cursor.first_wanted();
+        let next = if self.depth == Depth::Whole { 1 } else { cursor.first_wanted() };
         let listed = (next == 1).then_some(0);
         let is_continued = self.ended.is_some_and(|ended| ended.is_of_one_generation(&cursor));
         let lately = if is_continued { std::mem::take(&mut self.lately) } else { BTreeSet::new() };
-        *self = Self { cursor, next, listed, lately, expected: self.expected, compared: self.compared, ..Self::default() };
+        let (expected, compared, depth) = (self.expected, self.compared, self.depth);
+        *self = Self { cursor, next, listed, lately, expected, compared, depth, ..Self::default() };
     }
 
     /// The mailbox was read to its end: how to read on later in the same process. It will be looked at as by another run,
@@ -152,6 +167,11 @@ impl Progress {
     /// Whether this UID was sent lately.
     pub(super) fn was_sent_lately(&self, uid: u32) -> bool {
         self.lately.contains(&uid)
+    }
+
+    /// A message is sent. One that stands below where a reading begins should have been sent before.
+    pub(super) fn count_missed(&mut self, uid: u32) {
+        self.missed += u64::from(uid < self.cursor.first_wanted());
     }
 
     /// Everything up to `uid` was sent, is known from earlier runs or is gone.

@@ -109,7 +109,7 @@ impl Reader<'_> {
             while let Some(slice) = slices.next() {
                 let is_last = window.last.is_none() && slices.peek().is_none();
                 let listed = self.outline(slice).await?;
-                if !is_last || listed.len() > ARRIVALS {
+                if listed.len() > ARRIVALS || !is_last && !listed.is_empty() {
                     self.progress.purpose = Purpose::Bulk;
                 }
                 self.say_expected(examined, is_last.then_some(&listed)).await?;
@@ -260,6 +260,7 @@ impl Reader<'_> {
 
     /// Sends a message, with the checkpoint that covers it.
     pub(super) async fn send_message(&mut self, uid: u32, fetched: Fetched) -> Result<(), Failure> {
+        self.progress.count_missed(uid);
         self.pass(uid);
         self.progress.date(uid, fetched.internal_date);
         self.progress.arrived();

@@ -14,12 +14,9 @@ use super::fetch::{self, Standing};
 use super::follow::{Back, Brought, Following};
 use super::idle::Noticed;
 use super::mailboxes::{Mailbox, choose, list};
-use super::patience::LONGEST_SUGGESTED_PAUSE;
+use super::patience::{IDLE_ANSWER, LONGEST_SUGGESTED_PAUSE};
 use super::watch::idle;
 use crate::source::{Pauses, SourceError};
-
-/// How long a server has for the `+` of IDLE and the answer to DONE: neither takes it any work.
-const IDLE_ANSWER: Duration = Duration::from_secs(60);
 
 /// The pause after an arrival that left nothing to read, so that a server that cries wolf is not asked without end.
 const FALSE_ALARM: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::dovecot::trusting;
 use super::scripted::{bodies, examined, searched, sized};
-use super::{Memory, Seen, mail, settings, source, take};
+use super::{Memory, Seen, mail, position, scan, settings, source, take};
 use crate::support::dovecot::{Dovecot, Marked};
 use crate::support::scripted::{Dialogue, Scripted};
 
@@ -35,11 +35,16 @@ pub(super) struct Followed {
 pub(super) struct Said {
     caught_up: Mutex<u32>,
     pub(super) troubles: Mutex<Vec<String>>,
+    missed: Mutex<Vec<String>>,
 }
 
 impl Signs for Said {
     fn caught_up(&self) {
         *self.caught_up.lock().unwrap() += 1;
+    }
+
+    fn missed(&self, mailbox: &str, messages: u64) {
+        self.missed.lock().unwrap().push(format!("{mailbox}: {messages}"));
     }
 
     fn trouble(&self, error: &SourceError, _pause: Duration) {
@@ -171,7 +176,7 @@ async fn mailboxes_that_appear_vanish_and_are_made_anew_are_taken_up() {
         first_pause: Duration::from_millis(1),
         poll: Duration::from_millis(100),
         list: Duration::from_millis(200),
-        // A mailbox that is made anew before it was missed is found out when it is opened again.
+        // Dovecot says nothing to who idles in a mailbox that is deleted and made anew between two looks at the list.
         idle: Duration::from_secs(1),
         ..Patience::default()
     };
@@ -363,5 +368,80 @@ async fn one_mailbox_in_trouble_keeps_no_other_back() {
     dovecot.deliver("alice", "Nowhere", &mail(4));
     followed.until_count(4).await;
     followed.until_caught_up().await;
+    followed.stop().await;
+}
+
+#[tokio::test]
+async fn what_earlier_readings_missed_is_found_read_and_said() {
+    let mut dovecot = Dovecot::start();
+    dovecot.deliver_many("alice", "INBOX", 400, &mail(1));
+    let memory = Memory::default();
+    scan(&source(account(&dovecot, 1)), &memory).await.expect_clean();
+    let validity = memory.uid_validity("INBOX");
+    for uid in [3, 7, 90] {
+        memory.forget(&position("INBOX", &format!("{validity}/{uid:010}")));
+    }
+    let counting = Patience { count: Duration::from_secs(1), poll: NEVER, idle: Duration::from_millis(100), ..Patience::default() };
+    let mut followed = Followed::start_from(memory, source(account(&dovecot, 1)).with_patience(counting));
+    followed.until_count(3).await;
+    assert_eq!(followed.seen.uids("INBOX"), [3, 7, 90]);
+    followed.until("it is said", |_, said| !said.missed.lock().unwrap().is_empty()).await;
+    dovecot.deliver("alice", "INBOX", &mail(2));
+    followed.until_count(4).await;
+    assert_eq!(*followed.signs.missed.lock().unwrap(), ["INBOX: 3"], "what arrives was not missed");
+    assert_eq!(followed.troubles(), Vec::<String>::new());
+    followed.stop().await;
+}
+
+/// A server behind something that goes on taking what is sent and passes nothing on, once it is told to: what stood then
+/// is dead without a word. What is opened later works.
+struct Deaf {
+    port: u16,
+    is_deaf: tokio::sync::watch::Sender<u32>,
+}
+
+impl Deaf {
+    async fn before(port: u16) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (own, is_deaf) = (listener.local_addr().unwrap().port(), tokio::sync::watch::Sender::new(0));
+        let deafness = is_deaf.clone();
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let mut deafness = deafness.subscribe();
+                tokio::spawn(async move {
+                    let mut far = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                        _ = deafness.changed() => std::future::pending().await,
+                    }
+                });
+            }
+        });
+        Self { port: own, is_deaf }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_died_without_a_word_is_noticed_and_what_came_meanwhile_arrives() {
+    let mut dovecot = Dovecot::start();
+    dovecot.deliver("alice", "INBOX", &mail(1));
+    let between = Deaf::before(dovecot.imaps).await;
+    let brief = Duration::from_millis(500);
+    let patience = Patience {
+        answer: brief * 4,
+        idle: brief,
+        poll: NEVER,
+        list: NEVER,
+        first_pause: Duration::from_millis(1),
+        ..Patience::default()
+    };
+    let through = ImapSettings { port: between.port, ..account(&dovecot, 1) };
+    let mut followed = Followed::start(source(through).with_patience(patience));
+    followed.until_caught_up().await;
+    for number in 2..=4 {
+        between.is_deaf.send_modify(|times| *times += 1);
+        dovecot.deliver("alice", "INBOX", &mail(number));
+        followed.until_count(number as usize).await;
+    }
     followed.stop().await;
 }

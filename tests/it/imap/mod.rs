@@ -59,6 +59,11 @@ impl Memory {
 }
 
 impl Memory {
+    /// Loses one position, and no checkpoint.
+    fn forget(&self, position: &Position) {
+        assert!(self.0.lock().unwrap().positions.remove(position), "{position} was not known");
+    }
+
     /// The UIDVALIDITY of a mailbox by its checkpoint.
     fn uid_validity(&self, mailbox: &str) -> u64 {
         let checkpoint: serde_json::Value = serde_json::from_str(&self.checkpoint(mailbox).unwrap().0).unwrap();
