@@ -105,9 +105,9 @@ fn one_message_at_many_positions_is_one_message() {
 fn a_copy_is_known_by_what_the_account_calls_the_message_also_after_a_rebuild() {
     let dir = tempfile::tempdir().unwrap();
     let object = |name: &str| ObjectId::new(Digest::of(name.as_bytes()));
-    let named = |position: Position, called: &str| match message("a", 1, position, &["a"]) {
-        Admission::Message(candidate) => Admission::Message(Box::new(Candidate { object: Some(object(called)), ..*candidate })),
-        other => other,
+    let named = |position: Position, called: &str| {
+        let Admission::Message(candidate) = message("a", 1, position, &["a"]) else { panic!() };
+        Admission::Message(Box::new(Candidate { object: Some(object(called)), ..*candidate }))
     };
     let copy =
         |position: Position, called: &str| Admission::Copy { position, object: object(called), sent: true, checkpoint: None };
