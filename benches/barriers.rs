@@ -70,6 +70,7 @@ fn ingest(file: &Path, state: &Path) -> Duration {
         destinations: Default::default(),
         watch: Arc::new(Nobody),
         health: Default::default(),
+        operators: Default::default(),
         work: Default::default(),
         stop: Stop::default(),
         clock: Utc::now,

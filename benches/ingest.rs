@@ -69,6 +69,7 @@ fn run(file: &Path) {
         destinations: Default::default(),
         watch: Arc::new(Nobody),
         health: Default::default(),
+        operators: Default::default(),
         work: Default::default(),
         stop: Stop::default(),
         clock: chrono::Utc::now,

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Common, Outcome, Screen, session};
 use crate::config::{Config, DestinationConfig, Secrets, SourceConfig};
-use crate::engine::assemble;
+use crate::engine::{assemble, operators};
 use crate::finding::{Finding, State};
 use crate::policy::{NdaRule, UnverifiedSenders};
 
@@ -25,7 +25,8 @@ pub(super) fn run(_args: &Args, common: &Common, screen: &Screen) -> anyhow::Res
     Ok(if findings.iter().any(Finding::is_refused) { Outcome::Failed } else { Outcome::Done })
 }
 
-fn line(finding: &Finding) -> String {
+/// A finding in one line.
+pub(super) fn line(finding: &Finding) -> String {
     let subject = &finding.subject;
     match &finding.state {
         State::Fine { detail } if detail.is_empty() => format!("ok {subject}"),
@@ -51,7 +52,9 @@ async fn check_source(source: &SourceConfig, base: &Path) -> Vec<Finding> {
 
 async fn check_destination(config: &DestinationConfig, all: &Config) -> Vec<Finding> {
     let theirs = all.directory.partners().iter().filter(|partner| partner.destination == config.name);
-    let channels: Vec<_> = theirs.map(|partner| assemble::channel(all, &config.name, &partner.channel)).collect();
+    let theirs = theirs.map(|partner| assemble::channel(all, &config.name, &partner.channel));
+    let ours = all.mirror.operators.iter().filter(|operators| operators.destination == config.name).map(operators::channel);
+    let channels: Vec<_> = theirs.chain(ours).collect();
     match assemble::destination(config) {
         Ok(destination) => destination.check(&channels).await,
         Err(failure) => {

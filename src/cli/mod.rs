@@ -10,6 +10,7 @@ mod explain;
 mod held;
 mod init;
 mod inspect;
+mod login;
 mod mirror;
 mod plan;
 mod progress;
@@ -59,6 +60,7 @@ pub struct Common {
 enum Command {
     Init(init::Args),
     Check(check::Args),
+    Login(login::Args),
     Plan(plan::Args),
     Backfill(backfill::Args),
     Mirror(mirror::Args),
@@ -89,6 +91,7 @@ impl Command {
             Self::Explain(args) => explain::answer(args, world, screen),
             Self::Init(_)
             | Self::Check(_)
+            | Self::Login(_)
             | Self::Backfill(_)
             | Self::Mirror(_)
             | Self::Undo(_)
@@ -118,6 +121,7 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Init(args) => init::run(args, &cli.common, &screen),
         Command::Check(args) => check::run(args, &cli.common, &screen),
+        Command::Login(args) => login::run(args, &cli.common, &screen),
         Command::Plan(args) => plan::run(args, &cli.common, &screen),
         Command::Backfill(args) => backfill::run(args, &cli.common, &screen),
         Command::Mirror(args) => mirror::run(args, &cli.common, &screen),

@@ -106,6 +106,11 @@ impl Screen {
         self.json(&serde_json::json!({ "complaints": error.complaints }))
     }
 
+    /// Says on standard error what a person has to know or do meanwhile.
+    pub fn note(&self, text: impl std::fmt::Display) {
+        self.err(&format!("{text}\n"));
+    }
+
     /// Says on standard error what is wrong with the command line.
     pub fn misuse(&self, text: impl std::fmt::Display) {
         self.err(&format!("mailferry: {text}\n"));

@@ -12,7 +12,7 @@ use super::{Common, Outcome, Screen, control};
 use crate::config::{self, Config, Secrets};
 use crate::delivery::DestinationName;
 use crate::destination::Destination;
-use crate::engine::{Forecasts, Health, Keeping, Stop, World, assemble};
+use crate::engine::{Forecasts, Health, Keeping, Operators, Stop, World, assemble};
 use crate::ledger::{Ledger, LedgerError};
 use crate::source::Source;
 use crate::vault::Vault;
@@ -66,8 +66,8 @@ pub(super) fn assembled(
     progress: Progress,
 ) -> Arc<World> {
     let (watch, stop) = (Arc::new(progress), Stop::default());
-    let (health, work) = (Health::default(), Arc::default());
-    Arc::new(World { config, ledger, keeping, destinations, watch, health, work, stop, clock: Utc::now })
+    let (health, operators, work) = (Health::default(), Operators::of(&config), Arc::default());
+    Arc::new(World { config, ledger, keeping, destinations, watch, health, operators, work, stop, clock: Utc::now })
 }
 
 /// The same ledger under another configuration.

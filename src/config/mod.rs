@@ -33,7 +33,7 @@ use crate::position::SourceName;
 use crate::source::imap::ImapSettings;
 
 pub use self::complaint::{Complaint, ConfigError};
-pub use self::mirror::MirrorConfig;
+pub use self::mirror::{MirrorConfig, OperatorsConfig};
 pub use self::secret::Secrets;
 
 /// The state directory where the file names none.
@@ -198,7 +198,7 @@ fn read(mut table: Table<'_>, file: PathBuf, secrets: Secrets) -> Option<Config>
     let organisation = table.table("organisation").and_then(|table| party::organisation(table, &mut claims));
     let (rules, unverified) = policy(table.table("policy"));
     let (reuse, hidden) = (posts::reuse(table.table("threads")), posts::hidden(table.table("posts")));
-    let mirror = mirror::mirror(table.table("mirror"));
+    let mirror = table.table("mirror");
 
     let sources = named(&mut table, "source", "kind = \"mbox\" and path = \"mail/*.mbox\"");
     let sources: Vec<_> = sources.into_iter().filter_map(|table| source::source(table, unverified, &setting)).collect();
@@ -207,6 +207,7 @@ fn read(mut table: Table<'_>, file: PathBuf, secrets: Secrets) -> Option<Config>
     let drafts: Vec<_> = drafts.into_iter().map(|table| destination::destination(table, organisation.as_ref(), &setting)).collect();
     let partners = named(&mut table, "partner", "domains = [\"acme.example\"]");
     let partners = party::partners(partners, &drafts, &mut claims);
+    let mirror = mirror::mirror(mirror, &drafts, &partners);
     table.finish();
 
     let directory = claims.directory(organisation?, partners, complaints)?;

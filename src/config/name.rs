@@ -108,6 +108,13 @@ pub(super) fn api_url(text: &str) -> Result<String, String> {
     Ok(if text.ends_with('/') { text.to_owned() } else { format!("{text}/") })
 }
 
+/// What is wrong with an address that secrets are sent to. It may have a query.
+pub(super) fn endpoint_fault(text: &str) -> Option<String> {
+    let fault = api_url(text.split('?').next().unwrap_or_default()).err();
+    let form = "write it like \"https://id.ourco.example/token\"; http:// is for this machine alone";
+    fault.map(|_| format!("is no URL that secrets are sent to: {form}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

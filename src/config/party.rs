@@ -114,8 +114,8 @@ fn partner(mut table: Table<'_>, destinations: &[Draft], claims: &mut Claims, ch
     Some(partner)
 }
 
-/// The destination that a partner names, or else the first.
-fn destination<'d>(table: &mut Table<'_>, destinations: &'d [Draft]) -> Option<&'d Draft> {
+/// The destination that a table names, or else the first.
+pub(super) fn destination<'d>(table: &mut Table<'_>, destinations: &'d [Draft]) -> Option<&'d Draft> {
     let Some(given) = table.text("destination") else { return destinations.first() };
     let names: Vec<_> = destinations.iter().filter_map(|draft| draft.name.as_ref()).map(|name| name.value.as_str()).collect();
     let found = destinations.iter().find(|draft| draft.name.as_ref().is_some_and(|name| name.value == given.value));

@@ -73,25 +73,48 @@ pub struct Trouble {
     pub since: DateTime<Utc>,
     /// What, as a sentence.
     pub why: String,
+    /// What it takes to be well again; `None` where it may pass by itself, or nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Needs>,
+}
+
+/// What trouble takes to be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Needs {
+    /// A person, who logs in or gives a right.
+    Person,
 }
 
 impl HealthReport {
-    /// Why it is not well: sources that were not read to their end for so long and do not rest, each a sentence.
+    /// Why it is not well, each a sentence: sources that were not read to their end for so long and do not rest, or need a
+    /// person.
     pub fn complaints(&self, now: DateTime<Utc>, silent_after: Duration) -> Vec<String> {
-        let silent = |source: &SourceHealth| {
-            if source.rest.as_ref().is_some_and(|rest| rest.until > now) && source.trouble.is_none() {
-                return None;
-            }
-            let last = source.caught_up.or(self.since)?;
-            let silence = (now - last).to_std().unwrap_or_default();
-            (silence > silent_after).then_some(silence.as_secs())
-        };
+        let silent: BTreeMap<_, _> = self.silent(now, silent_after).collect();
         let sources = self.sources.iter().filter_map(|(name, source)| {
-            let seconds = silent(source)?;
-            let why = source.trouble.as_ref().map_or_else(String::new, |trouble| format!(": {}", trouble.why));
-            Some(format!("{name} was not read to its end for {seconds} s{why}"))
+            let trouble = source.trouble.as_ref();
+            match (silent.get(name), trouble) {
+                (Some(seconds), trouble) => {
+                    let why = trouble.map_or_else(String::new, |trouble| format!(": {}", trouble.why));
+                    Some(format!("{name} was not read to its end for {seconds} s{why}"))
+                }
+                // That is known at once, and does not pass.
+                (None, Some(Trouble { why, needs: Some(Needs::Person), .. })) => Some(format!("{name} needs a person: {why}")),
+                (None, _) => None,
+            }
         });
         sources.collect()
+    }
+
+    /// The sources that were not read to their end for so long and do not rest, and for how many seconds.
+    pub(super) fn silent(&self, now: DateTime<Utc>, silent_after: Duration) -> impl Iterator<Item = (&SourceName, u64)> {
+        let rests =
+            move |source: &SourceHealth| source.trouble.is_none() && source.rest.as_ref().is_some_and(|rest| rest.until > now);
+        self.sources.iter().filter(move |(_, source)| !rests(source)).filter_map(move |(name, source)| {
+            let last = source.caught_up.or(self.since)?;
+            let silence = (now - last).to_std().unwrap_or_default();
+            (silence > silent_after).then_some((name, silence.as_secs()))
+        })
     }
 }
 
@@ -120,8 +143,13 @@ impl Health {
         (source.trouble, source.rest) = (None, Some(Rest { until, why }));
     }
 
-    pub(super) fn source_trouble(&self, source: &SourceName, at: DateTime<Utc>, why: String) {
-        lasting(&mut self.inner().sources.entry(source.clone()).or_default().trouble, at, why);
+    pub(super) fn source_trouble(&self, source: &SourceName, at: DateTime<Utc>, why: String, needs: Option<Needs>) {
+        let mut inner = self.inner();
+        let trouble = &mut inner.sources.entry(source.clone()).or_default().trouble;
+        lasting(trouble, at, why);
+        if let Some(trouble) = trouble {
+            trouble.needs = needs;
+        }
     }
 
     pub(super) fn read(&self, source: &SourceName, messages: u64, unreadable: u64) {
@@ -158,7 +186,7 @@ impl Health {
 /// Trouble that goes on keeps its beginning.
 fn lasting(slot: &mut Option<Trouble>, at: DateTime<Utc>, why: String) {
     let since = slot.as_ref().map_or(at, |trouble| trouble.since);
-    *slot = Some(Trouble { since, why });
+    *slot = Some(Trouble { since, why, needs: None });
 }
 
 #[cfg(test)]
@@ -171,12 +199,12 @@ mod tests {
         let (health, vendors) = (Health::default(), SourceName::new("vendors"));
         let complaints = |hour| health.report().complaints(at(hour), Duration::from_secs(900));
         health.begins(at(0), [vendors.clone()].into_iter());
-        health.source_trouble(&vendors, at(0), "the connection broke".into());
+        health.source_trouble(&vendors, at(0), "the connection broke".into(), None);
         assert_eq!(complaints(1), ["vendors was not read to its end for 3600 s: the connection broke"]);
         health.source_rests(&vendors, at(24), "vendors rests".into());
         assert_eq!(complaints(2), Vec::<String>::new());
         assert_eq!(complaints(25).len(), 1, "it should have gone on");
-        health.source_trouble(&vendors, at(3), "the login is refused".into());
+        health.source_trouble(&vendors, at(3), "the login is refused".into(), None);
         assert_eq!(complaints(4).len(), 1, "trouble is trouble");
         health.caught_up(&vendors, at(5));
         assert_eq!(health.report().sources[&vendors].rest, None);

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::health::Needs;
 use super::ingest::{KnownToLedger, commit_all};
 use super::lane::{Lane, LaneEnd};
-use super::{Stage, World};
+use super::{Stage, World, operators};
 use crate::delivery::{ChannelName, DestinationName};
 use crate::ledger::Completeness;
 use crate::position::SourceName;
@@ -24,6 +25,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long what was posted may stand before it is made ready to be read (the archive's pages).
 const PUBLISH_AFTER: Duration = Duration::from_secs(2);
+
+/// How long a word to the operators that is on its way is waited for at the end.
+const LAST_WORD: Duration = Duration::from_secs(3);
 
 /// Follows the sources and delivers until somebody asks to stop.
 pub(super) async fn run(world: &Arc<World>, sources: &[Arc<dyn Source>]) -> anyhow::Result<()> {
@@ -44,7 +48,7 @@ pub(super) async fn run(world: &Arc<World>, sources: &[Arc<dyn Source>]) -> anyh
                 let (source, outlet) = (source.clone(), outlet.clone());
                 let followed = tokio::spawn(async move { source.follow(known, outlet, signs).await });
                 if let Err(panic) = followed.await {
-                    world.health.source_trouble(&name, (world.clock)(), format!("it broke down and is begun anew: {panic}"));
+                    world.health.source_trouble(&name, (world.clock)(), format!("it broke down and is begun anew: {panic}"), None);
                     sleep(Pauses::default().longer()).await;
                 } else {
                     return;
@@ -54,12 +58,13 @@ pub(super) async fn run(world: &Arc<World>, sources: &[Arc<dyn Source>]) -> anyh
     }
     drop(outlet_of);
     let deliveries = tokio::spawn(deliver(world.clone()));
+    let mut telling = JoinSet::from_iter([operators::run(world.clone())]);
     let mut report = IngestReport::default();
     let committed = commit_all(world, inlet, &mut report, |report| {
         for (name, source) in std::mem::take(report).sources {
             world.health.read(&name, source.new, source.unreadable);
             if let Some(why) = source.failures.into_iter().next_back() {
-                world.health.source_trouble(&name, (world.clock)(), why);
+                world.health.source_trouble(&name, (world.clock)(), why, None);
             }
         }
         world.work.notify_one();
@@ -69,6 +74,9 @@ pub(super) async fn run(world: &Arc<World>, sources: &[Arc<dyn Source>]) -> anyh
     world.stop.ask();
     followers.abort_all();
     let delivered = deliveries.await?;
+    // What is on its way has a moment to arrive; else it is ended, and looked up when the next run begins.
+    drop(timeout(LAST_WORD, telling.join_next()).await);
+    telling.shutdown().await;
     committed.and(delivered)
 }
 
@@ -80,14 +88,21 @@ struct SignsOf {
 
 impl Signs for SignsOf {
     fn caught_up(&self) {
-        self.world.health.caught_up(&self.source, (self.world.clock)());
+        let at = (self.world.clock)();
+        self.world.health.caught_up(&self.source, at);
+        operators::source_is_well(&self.world, &self.source, at);
         if let Err(error) = self.world.ledger.scanned(&self.source, Completeness::Complete) {
             tracing::warn!(%error, source.name = %self.source, "that the source was read to its end cannot be recorded");
         }
     }
 
-    fn missed(&self, _mailbox: &str, messages: u64) {
+    fn missed(&self, mailbox: &str, messages: u64) {
         self.world.health.missed(&self.source, messages);
+        let text = format!(
+            "Messages of {mailbox} (source {}) had been missed, and were found when it was listed anew: {messages}. They are read now",
+            self.source
+        );
+        self.world.operators.note(&text, (self.world.clock)());
     }
 
     fn trouble(&self, error: &SourceError, pause: Duration) {
@@ -96,7 +111,12 @@ impl Signs for SignsOf {
             return self.world.health.source_rests(&self.source, *until, error.to_string());
         }
         tracing::warn!(%error, source.name = %self.source, pause_ms = pause.as_millis(), "the source cannot be read; it is tried again");
-        self.world.health.source_trouble(&self.source, (self.world.clock)(), error.to_string());
+        let at = (self.world.clock)();
+        let needs = error.is_login().then_some(Needs::Person);
+        self.world.health.source_trouble(&self.source, at, error.to_string(), needs);
+        if needs.is_some() {
+            operators::login_failed(&self.world, &self.source, &error.to_string(), at);
+        }
     }
 }
 

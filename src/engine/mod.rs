@@ -9,6 +9,7 @@ pub mod health;
 mod ingest;
 mod lane;
 mod mirror;
+pub mod operators;
 pub mod plan;
 mod prepared;
 mod reach;
@@ -27,6 +28,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 pub use self::health::{Health, HealthReport};
+pub use self::operators::Operators;
 pub use self::plan::Forecasts;
 pub use self::stop::Stop;
 pub use self::watch::{Nobody, Stage, Watch};
@@ -52,6 +54,8 @@ pub struct World {
     pub watch: Arc<dyn Watch>,
     /// How a run that goes on is doing.
     pub health: Health,
+    /// Who is told what needs a person.
+    pub operators: Operators,
     /// Wakes the deliveries of a run that goes on: there is something to post.
     pub work: Arc<Notify>,
     /// The wish to stop.
@@ -109,6 +113,7 @@ impl World {
             destinations: self.destinations.clone(),
             watch: Arc::new(Nobody),
             health: Health::default(),
+            operators: Operators::default(),
             work: Arc::default(),
             stop: self.stop.clone(),
             clock: self.clock,

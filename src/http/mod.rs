@@ -3,6 +3,8 @@
 //! request does. (Where a server closes an idle connection, the library takes another for a request of which it has not
 //! begun to send anything; what it has begun it hands back as lost.)
 
+mod query;
+
 use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,8 @@ use reqwest::{Client, RequestBuilder, Url};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+
+pub(crate) use self::query::{query_of, with_query};
 
 /// The longest answer that is read: a page of history with its metadata stays far below it.
 const ANSWER_MAX_BYTES: usize = 32 * 1024 * 1024;

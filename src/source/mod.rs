@@ -178,14 +178,16 @@ pub enum SourceError {
         why: String,
     },
     /// An OAuth token is not given, or not taken.
-    #[error("{what} refuses {username}: {why}")]
+    #[error("{username} cannot log in at {what}: {why}; {advice}")]
     Token {
         /// Who refuses: the token endpoint, or the mail server.
         what: String,
         /// The user name.
         username: String,
-        /// Why, and what to do about it.
+        /// Why.
         why: String,
+        /// What to do about it.
+        advice: String,
     },
     /// There is no such mailbox, file or directory.
     #[error("{what} does not exist{hint}")]
@@ -216,6 +218,13 @@ pub enum SourceError {
     /// The receiving side is gone: the run is being stopped.
     #[error("stopped")]
     Stopped,
+}
+
+impl SourceError {
+    /// Whether the login failed for good: trying again does not help, a person has to do something.
+    pub fn is_login(&self) -> bool {
+        matches!(self, Self::Login { .. } | Self::Token { .. })
+    }
 }
 
 impl From<Closed> for SourceError {

@@ -88,6 +88,14 @@ fn exposition(report: &HealthReport) -> String {
     let rests = source(|source| source.rest.as_ref().map_or(0, |rest| rest.until.timestamp()));
     let help = "Until when the source rests, as what may be read of it in one day was read; 0 where it does not.";
     family(&mut text, Kind::Gauge, "mailferry_source_rests_until_timestamp_seconds", help, rests);
+    let needs = source(|source| i64::from(source.trouble.as_ref().is_some_and(|trouble| trouble.needs.is_some())));
+    family(
+        &mut text,
+        Kind::Gauge,
+        "mailferry_source_needs_person",
+        "Whether the source is read again only once a person acts.",
+        needs,
+    );
     let messages = source(|source| source.messages.cast_signed());
     family(&mut text, Kind::Counter, "mailferry_source_messages_total", "Messages that were new.", messages);
     let unreadable = source(|source| source.unreadable.cast_signed());

@@ -7,7 +7,7 @@ use mailferry::config::{Complaint, Config, ConfigError, DestinationKind, Secrets
 use mailferry::delivery::{ChannelName, DestinationName};
 use mailferry::destination::Visibility;
 use mailferry::policy::{Approvals, NdaRule, Trust, UnverifiedSenders};
-use mailferry::source::imap::{Grant, Login, Security};
+use mailferry::source::imap::{Grant, Login, RedirectHost, Security};
 use secrecy::ExposeSecret;
 
 /// The smallest configuration, to which tests add.
@@ -142,7 +142,7 @@ fn oauth2_stands_in_place_of_a_password_and_what_is_written_says_the_grant() {
     };
     let secret = "{ command = \"echo open\" }";
     let user = login(&format!("provider = \"google\", client_id = \"us\", refresh_token = {secret}")).unwrap();
-    assert!(matches!(user.grant, Grant::RefreshToken { client_secret: None, .. }));
+    assert!(matches!(&user.grant, Grant::User(consent) if consent.client_secret.is_none() && consent.refresh_token.is_some()));
     assert_eq!((user.token_url.as_str(), user.scope), ("https://oauth2.googleapis.com/token", None));
     assert!(user.kept.starts_with(sample("state/oauth2")));
     let application =
@@ -153,7 +153,12 @@ fn oauth2_stands_in_place_of_a_password_and_what_is_written_says_the_grant() {
     let service = login("provider = \"google\", service_account = \"key.json\"").unwrap();
     assert!(matches!(service.grant, Grant::ServiceAccount { key_file } if key_file == sample("key.json")));
     for (oauth2, words) in [
-        ("provider = \"google\", client_id = \"us\"", "history.oauth2.refresh_token: is missing"),
+        ("token_url = \"https://id.example/token\", client_id = \"us\"", "history.oauth2.authorization_url: is missing"),
+        (
+            "token_url = \"http://id.example/token\", client_id = \"us\", device_url = \"https://id.example/d\"",
+            "no URL that secrets",
+        ),
+        ("provider = \"microsoft\", client_id = \"us\", consent = \"administrator\"", "history.oauth2.client_secret: is missing"),
         ("service_account = \"key.json\"", "history.oauth2.provider: is missing"),
         ("provider = \"yahoo\", service_account = \"key.json\"", "google"),
         ("provider = \"google\", client_id = \"us\", refresh_token = \"open\"", "which secrets never are"),
@@ -162,6 +167,56 @@ fn oauth2_stands_in_place_of_a_password_and_what_is_written_says_the_grant() {
         assert!(error.contains(words), "{oauth2}: {error}");
     }
     assert!(complaint(&imap_with("oauth2 = { provider = \"google\", service_account = \"k\" }")).contains("one login too many"));
+}
+
+#[test]
+fn without_a_refresh_token_a_user_logs_in_where_the_provider_says() {
+    let consent = |oauth2: &str| {
+        let text = imap_with("").replace("password = { command = \"echo open sesame\" }", &format!("oauth2 = {{ {oauth2} }}"));
+        let SourceKind::Imap(imap) = read(&text).unwrap().sources.remove(0).kind else { panic!() };
+        let Login::Oauth2(oauth2) = imap.login else { panic!() };
+        let Grant::User(consent) = oauth2.grant.clone() else { panic!("{:?}", oauth2.grant) };
+        assert!(consent.refresh_token.is_none() && oauth2.scope.is_none());
+        (consent, oauth2)
+    };
+    let secret = "client_secret = { command = \"echo open\" }";
+    let (google, _) = consent(&format!("provider = \"google\", client_id = \"us\", {secret}"));
+    let authorization = google.authorization_url.unwrap();
+    assert_eq!(authorization, "https://accounts.google.com/o/oauth2/v2/auth?access_type=offline&prompt=consent");
+    assert_eq!(google.device_url.as_deref(), Some("https://oauth2.googleapis.com/device/code"));
+    assert_eq!((google.scope.as_str(), google.redirect_host), ("https://mail.google.com/", RedirectHost::Loopback));
+
+    let (microsoft, _) = consent("provider = \"microsoft\", tenant = \"t\", client_id = \"us\"");
+    assert_eq!(microsoft.authorization_url.as_deref(), Some("https://login.microsoftonline.com/t/oauth2/v2.0/authorize"));
+    assert_eq!(microsoft.device_url.as_deref(), Some("https://login.microsoftonline.com/t/oauth2/v2.0/devicecode"));
+    assert_eq!(microsoft.scope, "https://outlook.office.com/IMAP.AccessAsUser.All offline_access");
+    assert_eq!(microsoft.redirect_host, RedirectHost::Localhost);
+    // A secret alone says at Microsoft that an administrator consented; a word says otherwise.
+    let (secretive, _) = consent(&format!("provider = \"microsoft\", client_id = \"us\", {secret}, consent = \"user\""));
+    assert!(secretive.client_secret.is_some());
+
+    let own = "token_url = \"https://id.example/token\", authorization_url = \"https://id.example/auth?x=y\", client_id = \"us\", \
+               scope = \"mail offline_access\", redirect_host = \"localhost\"";
+    let (own, settings) = consent(own);
+    assert_eq!((own.authorization_url.as_deref(), own.device_url), (Some("https://id.example/auth?x=y"), None));
+    assert_eq!((own.scope.as_str(), settings.token_url.as_str()), ("mail offline_access", "https://id.example/token"));
+}
+
+#[test]
+fn the_operators_have_a_channel_that_is_no_partner_s() {
+    let with = |operators: &str| format!("{SMALLEST}[mirror]\noperators = {operators}\n");
+    let config = read(&with("{ channel = \"mailferry-ops\" }")).unwrap();
+    let operators = config.mirror.operators.unwrap();
+    assert_eq!(
+        (operators.destination.as_str(), operators.channel.as_str()),
+        (config.destinations[0].name.as_str(), "mailferry-ops")
+    );
+    assert!(read(SMALLEST).unwrap().mirror.operators.is_none());
+    let theirs = config.directory.partners()[0].channel.as_str();
+    assert!(complaint(&with(&format!("{{ channel = {theirs:?} }}"))).contains("is the channel of"));
+    assert!(complaint(&with("{ channel = \"Ops Room\" }")).contains("ops-room"));
+    assert!(complaint(&with("{ destination = \"nowhere\", channel = \"ops\" }")).contains("there is no destination"));
+    assert!(complaint(&with("{ }")).contains("channel"));
 }
 
 #[test]

@@ -16,12 +16,12 @@ use crate::support::slack::{FakeSlack, Fault, When};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A mirror that runs until it is dropped.
-struct Mirror {
+pub(crate) struct Mirror {
     child: Option<Child>,
 }
 
 impl Mirror {
-    fn start(project: &Project) -> Self {
+    pub(crate) fn start(project: &Project) -> Self {
         let socket = project.path().join("state/control.sock");
         // A mirror that was killed leaves its socket.
         std::fs::remove_file(&socket).ok();
@@ -32,12 +32,12 @@ impl Mirror {
         mirror
     }
 
-    fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child.as_mut().unwrap().try_wait().unwrap().is_none()
     }
 
     /// Asks it to stop; how long it took, and what it printed.
-    fn stop(mut self) -> (Duration, i32, String) {
+    pub(crate) fn stop(mut self) -> (Duration, i32, String) {
         let mut child = self.child.take().unwrap();
         let asked = Instant::now();
         assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
@@ -58,7 +58,7 @@ impl Drop for Mirror {
 }
 
 /// Waits until something is so.
-fn eventually(what: &str, mirror: &mut Mirror, is_so: impl Fn() -> bool) {
+pub(crate) fn eventually(what: &str, mirror: &mut Mirror, is_so: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(mirror.is_running(), "the mirror ended before {what}");
@@ -68,8 +68,15 @@ fn eventually(what: &str, mirror: &mut Mirror, is_so: impl Fn() -> bool) {
 }
 
 /// Posts that stand in all channels.
-fn posts(slack: &FakeSlack) -> usize {
+pub(crate) fn posts(slack: &FakeSlack) -> usize {
     slack.world().channels.values().map(|channel| channel.messages.len()).sum()
+}
+
+/// What the operators were told.
+pub(crate) fn told(slack: &FakeSlack) -> Vec<String> {
+    let world = slack.world();
+    let channel = world.channels.values().find(|channel| channel.name == "mailferry-ops");
+    channel.map_or_else(Vec::new, |channel| channel.messages.iter().map(|message| message.text.clone()).collect())
 }
 
 fn imap(dovecot: &Dovecot) -> String {

@@ -178,6 +178,7 @@ impl Scene {
             destinations: [(name, slack)].into(),
             watch: Arc::new(Nobody),
             health: Default::default(),
+            operators: Default::default(),
             work: Default::default(),
             stop: stop.clone(),
             clock: Utc::now,

@@ -78,7 +78,13 @@ fn mailbox_subject(source: &SourceName, name: &str) -> String {
 }
 
 fn refused(subject: &str, error: &SourceError) -> Finding {
-    Finding::refused(subject, error.to_string(), advice(error))
+    // The advice of a token's trouble is part of its sentence, and stands apart here.
+    let detail = if let SourceError::Token { what, username, why, .. } = error {
+        format!("{username} cannot log in at {what}: {why}")
+    } else {
+        error.to_string()
+    };
+    Finding::refused(subject, detail, advice(error))
 }
 
 /// The step that failed.
@@ -94,16 +100,14 @@ fn step(error: &SourceError) -> &'static str {
     }
 }
 
-fn advice(error: &SourceError) -> &'static str {
+fn advice(error: &SourceError) -> &str {
     match error {
         SourceError::Unreachable { .. } => "check host and port, and that this machine may reach them",
         SourceError::Tls { .. } => {
             "check tls (implicit on port 993, starttls on port 143); a private certificate goes into ca_file"
         }
         SourceError::Login { .. } => "check username and password; many providers want an app password, or IMAP to be switched on",
-        SourceError::Token { .. } => {
-            "check oauth2: the grant, client_id and scope, and that username is the mailbox it was given for"
-        }
+        SourceError::Token { advice, .. } => advice,
         SourceError::Missing { .. } => "correct the name in mailboxes, or leave mailboxes out to read all",
         SourceError::Broken { .. } => "try again later; if it stays, the server's administrator can see why in its log",
         SourceError::Resting { .. } => "wait, or set daily_megabytes to what the provider allows",

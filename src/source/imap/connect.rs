@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::net::sockopt;
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -74,6 +74,14 @@ impl Account {
     /// The same with another patience.
     pub(super) fn with_patience(self, patience: Patience) -> Self {
         Self { patience, ..self }
+    }
+
+    /// Waits so long before another try, or until there is another login to try.
+    pub(super) async fn rest(&self, pause: Duration) {
+        match &self.tokens {
+            Some(tokens) => tokens.rest(pause).await,
+            None => sleep(pause).await,
+        }
     }
 
     /// Opens a connection, secures it and logs in.

@@ -55,7 +55,10 @@ async fn begin(source: &ImapSource, following: Following, signs: Arc<dyn Signs>)
             Err(error) => {
                 let pause = pauses.longer();
                 signs.trouble(&error, pause);
-                sleep(pause).await;
+                match &source.tokens {
+                    Some(tokens) => tokens.rest(pause).await,
+                    None => sleep(pause).await,
+                }
             }
         }
     };

@@ -103,8 +103,8 @@ async fn show_token(
     tokens: &Tokens,
 ) -> Result<(), Failure> {
     let Some(mechanism) = Mechanism::of(offered) else {
-        let why = "it offers neither XOAUTH2 nor OAUTHBEARER; use password, or another server".to_owned();
-        return Err(Failure::Final(SourceError::Token { what: settings.host.clone(), username: settings.username.clone(), why }));
+        let why = "it offers neither XOAUTH2 nor OAUTHBEARER".to_owned();
+        return Err(no_entry(settings, why, "use password, or another server"));
     };
     let token = tokens.token().await?;
     let mut shown = connection.run(mechanism.command(settings, &token.secret, offered), |_| {}).await;
@@ -116,14 +116,18 @@ async fn show_token(
     match shown {
         Err(Failure::No(why) | Failure::Bad(why)) if !Failure::No(why.clone()).may_pass() => {
             tokens.forget().await;
-            let why = format!(
-                "{why}; the token was given but is not taken: check that username is the mailbox it is for, that the scope allows \
-                 IMAP, and that IMAP is switched on for it"
-            );
-            Err(Failure::Final(SourceError::Token { what: settings.host.clone(), username: settings.username.clone(), why }))
+            let advice = "check that username is the mailbox of who logged in, that the scope allows IMAP, and that IMAP is switched \
+                          on for it";
+            Err(no_entry(settings, format!("the token was given but is not taken ({why})"), advice))
         }
         other => other,
     }
+}
+
+/// The server does not let the user in, whatever token is shown.
+fn no_entry(settings: &ImapSettings, why: String, advice: &str) -> Failure {
+    let (what, username) = (settings.host.clone(), settings.username.clone());
+    Failure::Final(SourceError::Token { what, username, why, advice: advice.to_owned() })
 }
 
 /// How a token is shown.

@@ -73,7 +73,7 @@ use crate::finding::Finding;
 use crate::position::SourceName;
 
 pub use self::allowance::{Allowed, Daily};
-pub use self::oauth2::{Grant, Oauth2Settings};
+pub use self::oauth2::{Consent, Grant, Oauth2Settings, Prompt, RedirectHost, Way, log_in};
 pub use self::patience::Patience;
 pub use self::watch::{Watched, Watcher};
 

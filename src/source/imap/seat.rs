@@ -79,7 +79,7 @@ impl Seat {
                 Err(failure) => {
                     let pause = self.pause(&failure);
                     self.desk.refused(self.number, failure, pause);
-                    sleep(pause).await;
+                    self.account.rest(pause).await;
                     continue;
                 }
             };

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mailferry::source::imap::{Grant, ImapSettings, ImapSource, Login, Oauth2Settings, Security};
+use mailferry::source::imap::{Consent, Grant, ImapSettings, ImapSource, Login, Oauth2Settings, RedirectHost, Security};
 use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -46,7 +46,8 @@ impl World {
 
     fn source(&self, grant: Grant) -> ImapSource {
         let scope = Some("mail".to_owned());
-        let oauth2 = Oauth2Settings { token_url: self.endpoint.token_url(), scope, grant, kept: self.kept() };
+        let oauth2 =
+            Oauth2Settings { source: "vendors".into(), token_url: self.endpoint.token_url(), scope, grant, kept: self.kept() };
         source(ImapSettings {
             login: Login::Oauth2(Box::new(oauth2)),
             max_connections: 3,
@@ -60,11 +61,15 @@ impl World {
 }
 
 fn user() -> Grant {
-    Grant::RefreshToken {
+    Grant::User(Consent {
         client_id: "us".into(),
         client_secret: Some("hush".to_owned().into()),
-        refresh_token: "first".to_owned().into(),
-    }
+        refresh_token: Some("first".to_owned().into()),
+        authorization_url: None,
+        device_url: None,
+        scope: "mail".into(),
+        redirect_host: RedirectHost::Loopback,
+    })
 }
 
 #[tokio::test]
@@ -119,7 +124,7 @@ async fn a_refusal_says_what_to_do_and_shows_no_secret() {
         ((401, json!({ "error": "invalid_client" })), "client_secret"),
         ((200, json!({ "token": "elsewhere" })), "is no token"),
         ((503, json!({})), "asked again later"),
-        (not_taken, "is not taken: check that username"),
+        (not_taken, "is not taken ([AUTHENTICATIONFAILED]"),
     ] {
         world.endpoint.tokens().answers.push_back(answer);
         let findings = mailferry::source::Source::check(&world.source(user())).await;

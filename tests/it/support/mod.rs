@@ -1,5 +1,6 @@
 //! The worlds that the tests run in.
 pub(crate) mod archives;
+pub(crate) mod authority;
 pub(crate) mod chromium;
 pub(crate) mod ferry;
 pub(crate) mod project;
