@@ -129,6 +129,24 @@ pub struct Attempt {
     pub root: Option<Receipt>,
 }
 
+/// Whether a message comes to its channel in the order of its thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timeliness {
+    /// It does.
+    #[default]
+    InTime,
+    /// Newer messages of its thread were posted before it.
+    Late,
+}
+
+impl Timeliness {
+    /// Whether it does.
+    pub fn is_in_time(&self) -> bool {
+        *self == Self::InTime
+    }
+}
+
 /// Why a message waits for a person, or was dropped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reason {

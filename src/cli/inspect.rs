@@ -16,7 +16,7 @@ use crate::mail::attachment::Fate;
 use crate::mail::shared::{self, SharedLink};
 use crate::mail::text::Reading;
 use crate::mail::thread::{MapMemory, links, place};
-use crate::mail::{self, Attachment, Correspondent, Message, MessageId, MessageKey, Parts, ThreadId};
+use crate::mail::{self, Attachment, Automatic, Correspondent, Message, MessageId, MessageKey, Parts, ThreadId};
 use crate::source::read::{self, Mail};
 
 /// How many mails are understood at a time, and about how many bytes of them; each core takes its share.
@@ -128,7 +128,7 @@ impl Understood {
     }
 
     fn row(&self, thread: Option<ThreadId>) -> Row<'_> {
-        let Message { key, message_id, subject, date, from, to, cc, reply_to, attachments, parts, .. } = &self.message;
+        let Message { key, message_id, subject, date, from, to, cc, reply_to, attachments, parts, automatic, .. } = &self.message;
         Row {
             path: &self.path,
             index: self.index,
@@ -145,6 +145,7 @@ impl Understood {
             hidden: &self.reading.hidden,
             attachments: attachments.iter().map(File::of).collect(),
             parts,
+            automatic: automatic.as_ref(),
             shared_links: &self.shared,
             notes: &self.notes,
         }
@@ -169,6 +170,8 @@ struct Row<'m> {
     hidden: &'m str,
     attachments: Vec<File<'m>>,
     parts: &'m Parts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    automatic: Option<&'m Automatic>,
     shared_links: &'m [SharedLink],
     notes: &'m [String],
 }

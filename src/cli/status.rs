@@ -148,6 +148,13 @@ fn print_health(health: &HealthReport, screen: &Screen) -> anyhow::Result<()> {
     }
     for (name, channel) in &health.channels {
         screen.line(format_args!("  #{name}: {} posts, the last {}", channel.posts, time(channel.last)))?;
+        if let Some(storm) = &channel.storm {
+            let (since, last) = (time(Some(storm.since)), time(Some(storm.last)));
+            screen.line(format_args!(
+                "  a storm: {} messages held from {since} to {last}; `mailferry held` shows them",
+                storm.messages
+            ))?;
+        }
         if let Some(trouble) = &channel.trouble {
             screen.line(format_args!("  in trouble since {}: {}", time(Some(trouble.since)), trouble.why))?;
         }

@@ -3,6 +3,7 @@
 
 mod complaint;
 mod destination;
+mod loops;
 mod mirror;
 mod name;
 mod oauth2;
@@ -244,8 +245,9 @@ fn policy(table: Option<Table<'_>>) -> (Rules, Option<UnverifiedSenders>) {
     let nda = if flag("require_nda", false) { NdaRule::Required } else { NdaRule::NotRequired };
     let unverified = table.as_mut().and_then(|table| table.choice("unverified_senders", source::UNVERIFIED));
     let max = table.as_mut().and_then(|table| table.integer("max_attachment_mb", 0..=1024));
+    let loops = loops::loops(table.as_mut().and_then(|table| table.table("loops")));
     if let Some(table) = table {
         table.finish();
     }
-    (Rules { approval, nda, max_attachment_bytes: max.unwrap_or(DEFAULT_MAX_ATTACHMENT_MB) * MB }, unverified)
+    (Rules { approval, nda, max_attachment_bytes: max.unwrap_or(DEFAULT_MAX_ATTACHMENT_MB) * MB, loops }, unverified)
 }

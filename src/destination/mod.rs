@@ -9,6 +9,7 @@
 
 pub mod archive;
 mod pace;
+mod pieces;
 pub mod post;
 pub mod slack;
 

@@ -14,8 +14,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, FixedOffset, Utc};
 
+use super::pieces::split;
 use super::{EmptyFiles, Limits};
-use crate::delivery::{DeliveryKey, Part};
+use crate::delivery::{DeliveryKey, Part, Timeliness};
 use crate::mail::attachment::{Fate, Named};
 use crate::mail::shared;
 use crate::mail::text::Reading;
@@ -54,6 +55,8 @@ pub struct Heading {
     pub date: DateTime<FixedOffset>,
     /// Whether the date is the sender's own.
     pub dated_by: DatedBy,
+    /// Whether newer messages of its thread were posted before it.
+    pub timeliness: Timeliness,
 }
 
 /// Where a date is from.
@@ -113,6 +116,8 @@ pub struct Letter<'a> {
     pub date: DateTime<Utc>,
     /// Whether the message's own date can be used.
     pub dated_by: DatedBy,
+    /// Whether newer messages of its thread were posted before it.
+    pub timeliness: Timeliness,
     /// The attachments that policy does not let pass: index and reason.
     pub stubs: &'a [(u32, String)],
     /// The attachments whose bytes the thread has in this channel already.
@@ -304,6 +309,7 @@ fn heading(letter: &Letter<'_>) -> Heading {
         subject: message.subject.clone(),
         date: own.unwrap_or_else(|| letter.date.fixed_offset()),
         dated_by: if own.is_some() { DatedBy::Sender } else { DatedBy::Inferred },
+        timeliness: letter.timeliness,
     }
 }
 
@@ -345,53 +351,9 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// Cuts a text into pieces of at most `first` (the first one) and `rest` characters: between paragraphs where it can,
-/// else between lines, else between words, else anywhere. Nothing but white space at the cuts is lost.
-fn split(text: &str, first: usize, rest: usize) -> Vec<String> {
-    let (mut pieces, mut left) = (Vec::new(), text);
-    loop {
-        let budget = if pieces.is_empty() { first } else { rest }.max(1);
-        let Some((limit, _)) = left.char_indices().nth(budget) else {
-            pieces.push(left.to_owned());
-            return pieces;
-        };
-        let (head, _) = left.split_at(limit);
-        // A cut in the first half would make many small pieces: then the next weaker kind of place is better.
-        let cut = ["\n\n", "\n", " "].iter().find_map(|mark| head.rfind(mark).filter(|&at| at >= limit / 2)).unwrap_or(limit);
-        let (piece, after) = left.split_at(cut);
-        pieces.push(piece.trim_end().to_owned());
-        let lines = after.trim_start_matches('\n');
-        left = if lines.len() < after.len() { lines } else { after.strip_prefix(' ').unwrap_or(after) };
-        if left.is_empty() {
-            return pieces;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn pieces_hold_the_text_whole_and_keep_their_bound(text in "([a-zä ]{0,12}[\n ]){0,60}[a-z]{1,90}", first in 5_usize..80, rest in 5_usize..80) {
-            let pieces = split(&text, first, rest);
-            for (n, piece) in pieces.iter().enumerate() {
-                let budget = if n == 0 { first } else { rest };
-                prop_assert!(piece.chars().count() <= budget);
-            }
-            let squeeze = |text: &str| text.split_whitespace().collect::<String>();
-            prop_assert_eq!(squeeze(&pieces.concat()), squeeze(&text));
-        }
-    }
-
-    #[test]
-    fn a_text_is_cut_between_paragraphs() {
-        assert_eq!(split("one two three\n\nfour five", 16, 16), ["one two three", "four five"]);
-        assert_eq!(split("short", 16, 16), ["short"]);
-    }
+    use super::size;
 
     #[test]
     fn sizes_are_for_people() {

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use super::World;
-use crate::delivery::Part;
+use super::{World, arrivals};
+use crate::delivery::{Part, Timeliness};
 use crate::destination::post::HiddenText;
 use crate::ledger::{Crossing, Delivery, Expansion, MessageRecord};
 use crate::mail::text::{self, Reading};
@@ -31,6 +31,8 @@ pub(super) struct Before {
     pub(super) hidden: HiddenText,
     /// How many threads of this channel have turned out to go on in this one, and are to say so.
     pub(super) links: u32,
+    /// Whether newer messages of the thread stand in this channel.
+    pub(super) timeliness: Timeliness,
 }
 
 impl Before {
@@ -54,13 +56,14 @@ impl Before {
         let attachments = (0_u32..).zip(&message.attachments);
         let above = attachments.filter(|(_, file)| posted.contains(&file.sha256)).map(|(index, _)| index).collect();
         let links = world.ledger.severed(&thread, &crossing.id)?;
-        Ok(Self { above, unsaid, links, ..Self::nothing(world) })
+        let timeliness = arrivals::timeliness(world, crossing, &thread)?;
+        Ok(Self { above, unsaid, links, timeliness, ..Self::nothing(world) })
     }
 }
 
 /// What the parts of a crossing say that was decided.
 fn settled(crossing: &Crossing, message: &Message, posted: &BTreeSet<Digest>) -> Before {
-    let mut before = Before::default();
+    let mut before = Before { timeliness: crossing.timeliness, ..Before::default() };
     let parts: BTreeSet<Part> = crossing.deliveries.iter().map(|delivery| delivery.part).collect();
     let mut own = BTreeSet::new();
     for (index, file) in (0_u32..).zip(&message.attachments) {

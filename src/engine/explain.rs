@@ -191,9 +191,11 @@ impl World {
             Some(partner) => {
                 let approval = self.ledger.approval(&partner.name)?;
                 let origin = origin(self, &record.source, record.sent);
-                let case = Case { message, origin: &origin, partner, directory };
+                let arrivals = self.arrivals_with(crossing)?;
+                let loops = &self.config.rules.loops;
+                let case = Case { message, origin: &origin, partner, directory, loops, arrivals };
                 gates.push(("approval, nda", said(judge_partner(&self.config.rules, partner, approval.as_ref()))));
-                gates.push(("audience, authenticity", said(judge(&case, &crossing.released))));
+                gates.push(("audience, authenticity, loops", said(judge(&case, &crossing.released))));
                 match approval {
                     Some(approval) => format!("approved by {} on {}", approval.by, approval.at.format("%-d %b %Y %H:%M UTC")),
                     None if partner.trust == Trust::ByRule => "trusted by the configuration".to_owned(),

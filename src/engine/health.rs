@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::delivery::ChannelName;
 use crate::position::SourceName;
 use crate::report::ChannelReport;
+
+/// A storm that was quiet for so long is over: the next one is said again.
+const STORM_ENDS_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// What is known of a run that goes on. Every method returns at once, on any thread.
 #[derive(Debug, Default)]
@@ -55,6 +58,19 @@ pub struct ChannelHealth {
     pub last: Option<DateTime<Utc>>,
     /// What is wrong since then; `None` where nothing is.
     pub trouble: Option<Trouble>,
+    /// The last time that more live mail came than people write, which was held.
+    pub storm: Option<Storm>,
+}
+
+/// More live mail than people write. Whose it is stands in the reasons of what is held, and not here: monitors see no mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Storm {
+    /// When the first message was held.
+    pub since: DateTime<Utc>,
+    /// When the last one was.
+    pub last: DateTime<Utc>,
+    /// How many were.
+    pub messages: u64,
 }
 
 /// A source that is left alone, as what may be read of it in one day was read. That is no trouble.
@@ -175,6 +191,22 @@ impl Health {
             Some(why) => lasting(&mut channel.trouble, at, why.clone()),
             None if report.in_doubt > 0 => lasting(&mut channel.trouble, at, "the outcome of a post is in doubt".to_owned()),
             None => channel.trouble = None,
+        }
+    }
+
+    /// A message was held since too many arrived with it; whether that is a new storm, and not one that goes on.
+    pub(super) fn held_back(&self, channel: &ChannelName, at: DateTime<Utc>) -> bool {
+        let mut inner = self.inner();
+        let storm = &mut inner.channels.entry(channel.clone()).or_default().storm;
+        match storm {
+            Some(storm) if at - storm.last < STORM_ENDS_AFTER => {
+                (storm.last, storm.messages) = (at, storm.messages + 1);
+                false
+            }
+            Some(_) | None => {
+                *storm = Some(Storm { since: at, last: at, messages: 1 });
+                true
+            }
         }
     }
 

@@ -1,4 +1,5 @@
-//! One channel's lane: its crossings in order of date, gates first, then part by part.
+//! One channel's lane: its crossings in order of date, gates first, then part by part. What arrived live goes before what is
+//! of the past, with the whole of its thread.
 //!
 //! Order within a thread is kept whatever happens: where a message could not be finished (its outcome is in doubt), later
 //! messages of its thread wait for the next run, and other threads go on.
@@ -18,7 +19,7 @@ use crate::delivery::{ChannelName, Reason};
 use crate::destination::Destination;
 use crate::ledger::{Crossing, Cursor, Event, Status};
 use crate::mail::ThreadId;
-use crate::policy::gate::{Verdict, judge_partner};
+use crate::policy::gate::{Verdict, is_too_many, judge_partner};
 use crate::report::ChannelReport;
 
 /// Crossings that are taken from the ledger at once.
@@ -41,6 +42,8 @@ pub(super) struct Lane {
     destination: Arc<dyn Destination>,
     channel: ChannelName,
     waiting_threads: BTreeSet<ThreadId>,
+    /// Up to where the threads with live mail had their turn.
+    turns: Cursor,
     report: ChannelReport,
 }
 
@@ -57,7 +60,8 @@ impl Lane {
     pub(super) fn new(world: Arc<World>, destination: Arc<dyn Destination>, channel: ChannelName) -> Self {
         let spec = assemble::channel(&world.config, destination.name(), &channel);
         let courier = Courier::new(world.clone(), destination.clone(), spec);
-        Self { world, courier, destination, channel, waiting_threads: BTreeSet::new(), report: ChannelReport::default() }
+        let (waiting_threads, turns, report) = (BTreeSet::new(), Cursor::default(), ChannelReport::default());
+        Self { world, courier, destination, channel, waiting_threads, turns, report }
     }
 
     /// Goes through the whole queue.
@@ -77,6 +81,7 @@ impl Lane {
         let mut cursor = Cursor::default();
         let mut arrivals = self.world.ledger.arrivals();
         loop {
+            self.live().await?;
             let page = self.world.ledger.next(self.destination.name(), &self.channel, &mut cursor, PAGE)?;
             if page.is_empty() {
                 return Ok(());
@@ -97,6 +102,38 @@ impl Lane {
         }
     }
 
+    /// Brings over what arrived live, before anything of the past: message by message, each thread in its turn, and each from
+    /// its first message that waits, so that a thread of the past is brought over whole, and keeps no other one waiting.
+    async fn live(&mut self) -> Result<(), Halt> {
+        while let Some(crossing) = self.next_live()? {
+            if self.world.stop.is_asked() {
+                return Err(Halt::Stopped);
+            }
+            self.world.watch.to_deliver(1);
+            self.cross(crossing).await?;
+        }
+        Ok(())
+    }
+
+    /// The first waiting message of the next thread that live mail waits in.
+    fn next_live(&mut self) -> Result<Option<Crossing>, Halt> {
+        let (ledger, destination) = (&self.world.ledger, self.destination.name());
+        for _ in 0..2 {
+            while let Some(message) = ledger.next_live(destination, &self.channel, &mut self.turns)? {
+                let thread = ledger.thread(&ledger.message(&message)?)?;
+                if self.waiting_threads.contains(&thread) {
+                    continue;
+                }
+                if let Some(crossing) = ledger.first_waiting(&thread, destination, &self.channel)? {
+                    return Ok(Some(crossing));
+                }
+            }
+            // Once round: those before the last turn have waited longest.
+            self.turns = Cursor::default();
+        }
+        Ok(None)
+    }
+
     /// Brings one message over, or says what it waits for.
     async fn cross(&mut self, crossing: Crossing) -> Result<(), Halt> {
         self.report.partner.get_or_insert_with(|| crossing.partner.clone());
@@ -108,7 +145,12 @@ impl Lane {
         let id = crossing.id.clone();
         match self.try_cross(crossing, &thread).await? {
             Crossed::Whole => self.report.messages += 1,
-            Crossed::Held(reason) => self.report.held.count(reason),
+            Crossed::Held(reason) => {
+                if is_too_many(&reason) && self.world.health.held_back(&self.channel, (self.world.clock)()) {
+                    tracing::warn!(channel.name = %self.channel, "more live mail arrives than people write; the rest is held, and `mailferry held` shows it");
+                }
+                self.report.held.count(reason);
+            }
             Crossed::Dropped(reason) => self.report.dropped.count(reason),
             Crossed::InDoubt(why) => {
                 tracing::warn!(message.key = %id.message, channel.name = %id.channel, why, "the outcome of a post is in doubt");
@@ -138,7 +180,7 @@ impl Lane {
         if !begun && verdict != Verdict::Pass {
             return self.settle(&crossing, verdict).map_err(Halt::from);
         }
-        let crossing = self.world.ledger.expand(&crossing.id, &prepared.outline.parts())?;
+        let crossing = self.world.ledger.expand(&crossing.id, &prepared.outline.parts(), prepared.outline.heading.timeliness)?;
         match self.courier.carry(&crossing, &prepared, thread).await? {
             Left::Nothing => Ok(Crossed::Whole),
             Left::Waiting(reason) => Ok(Crossed::Held(reason)),

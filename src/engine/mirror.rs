@@ -18,7 +18,7 @@ use crate::delivery::{ChannelName, DestinationName};
 use crate::ledger::Completeness;
 use crate::position::SourceName;
 use crate::report::IngestReport;
-use crate::source::{Pauses, Signs, Source, SourceError, outlet};
+use crate::source::{Outlet, Pauses, Signs, Source, SourceError, outlet};
 
 /// How often it is looked for work without being told of it: a channel's rest may be over.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -39,12 +39,16 @@ pub(super) async fn run(world: &Arc<World>, sources: &[Arc<dyn Source>]) -> anyh
     let mut followers = JoinSet::new();
     for source in sources {
         let outlet = outlet_of(source.name().clone());
+        if world.ledger.was_read(source.name())? {
+            // What came while no run went on has arrived since.
+            outlet.goes_live();
+        }
         let (source, world) = (source.clone(), world.clone());
         followers.spawn(async move {
             loop {
                 let name = source.name().clone();
                 let known = Arc::new(KnownToLedger::new(world.clone(), name.clone()));
-                let signs = Arc::new(SignsOf { world: world.clone(), source: name.clone() });
+                let signs = Arc::new(SignsOf { world: world.clone(), source: name.clone(), outlet: outlet.clone() });
                 let (source, outlet) = (source.clone(), outlet.clone());
                 let followed = tokio::spawn(async move { source.follow(known, outlet, signs).await });
                 if let Err(panic) = followed.await {
@@ -84,10 +88,12 @@ pub(super) async fn run(world: &Arc<World>, sources: &[Arc<dyn Source>]) -> anyh
 struct SignsOf {
     world: Arc<World>,
     source: SourceName,
+    outlet: Outlet,
 }
 
 impl Signs for SignsOf {
     fn caught_up(&self) {
+        self.outlet.goes_live();
         let at = (self.world.clock)();
         self.world.health.caught_up(&self.source, at);
         operators::source_is_well(&self.world, &self.source, at);

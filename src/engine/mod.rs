@@ -1,5 +1,6 @@
 //! The one engine: ingest to the end, then deliver to the end. The only room that sees the rooms below.
 
+mod arrivals;
 pub mod assemble;
 mod before;
 mod courier;

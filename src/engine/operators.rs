@@ -21,7 +21,7 @@ use tokio::time::sleep;
 
 use super::World;
 use crate::config::{Config, OperatorsConfig};
-use crate::delivery::{Attempt, DeliveryKey, Part};
+use crate::delivery::{Attempt, DeliveryKey, Part, Timeliness};
 use crate::destination::post::{Content, DatedBy, Heading};
 use crate::destination::{ChannelSpec, Destination, Failure, Post, Visibility};
 use crate::mail::id::MessageKey;
@@ -290,6 +290,7 @@ impl Teller<'_> {
             subject: notice.subject.clone(),
             date: notice.at.fixed_offset(),
             dated_by: DatedBy::Sender,
+            timeliness: Timeliness::InTime,
         };
         Post {
             key: DeliveryKey::of(&message, &self.config.destination, &self.config.channel, Part::Text(0)),

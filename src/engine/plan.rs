@@ -19,7 +19,7 @@ use crate::ledger::{Bound, Crossing, End};
 use crate::mail::text::Reading;
 use crate::mail::thread::{Example, Reuse, Reuses};
 use crate::mail::{Message, Parts};
-use crate::policy::gate::{Case, Verdict, judge, judge_partner};
+use crate::policy::gate::{Arrivals, Case, Verdict, judge, judge_partner};
 use crate::report::{Counts, IngestReport};
 use crate::source::{Found, Sent, Source};
 
@@ -196,7 +196,10 @@ impl World {
             let partner = self.config.directory.partner(&bound.partner)?;
             let approval = self.ledger.approval(&bound.partner).ok().flatten();
             let verdict = match judge_partner(&self.config.rules, partner, approval.as_ref()) {
-                Verdict::Pass => judge(&Case { message, origin: &origin, partner, directory: &self.config.directory }, &[]),
+                Verdict::Pass => {
+                    let (directory, loops, arrivals) = (&self.config.directory, &self.config.rules.loops, Arrivals::default());
+                    judge(&Case { message, origin: &origin, partner, directory, loops, arrivals }, &[])
+                }
                 verdict @ (Verdict::Hold(_) | Verdict::Drop(_)) => verdict,
             };
             let limits = self.limits(bound)?;

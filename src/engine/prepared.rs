@@ -31,7 +31,7 @@ impl Prepared {
         let record = world.ledger.message(&crossing.id.message)?;
         let raw = world.vault().load(&record.vault)?;
         let message = mail::parse(&raw);
-        let verdict = verdict(world, crossing, &message, &origin(world, &record.source, record.sent));
+        let verdict = verdict(world, crossing, &message, &origin(world, &record.source, record.sent))?;
         let dated_by = understand::dated(&message, record.internal_date, (world.clock)()).1;
         let reading = message.reading();
         let before = Before::of(world, crossing, &message, &reading)?;
@@ -61,12 +61,12 @@ impl Prepared {
     }
 }
 
-fn verdict(world: &World, crossing: &Crossing, message: &Message, origin: &Origin) -> Verdict {
+fn verdict(world: &World, crossing: &Crossing, message: &Message, origin: &Origin) -> anyhow::Result<Verdict> {
     let directory = &world.config.directory;
     // A partner that the configuration no longer names was held before the message was read.
-    directory
-        .partner(&crossing.partner)
-        .map_or(Verdict::Pass, |partner| judge(&Case { message, origin, partner, directory }, &crossing.released))
+    let Some(partner) = directory.partner(&crossing.partner) else { return Ok(Verdict::Pass) };
+    let (loops, arrivals) = (&world.config.rules.loops, world.arrivals_with(crossing)?);
+    Ok(judge(&Case { message, origin, partner, directory, loops, arrivals }, &crossing.released))
 }
 
 /// What the gates know of a message's source. A source that the configuration no longer names vouches for nothing.
@@ -107,7 +107,19 @@ pub(super) fn outline_of(
         }
     }
     let byline = byline(&world.config.directory, message);
-    let Before { above, unsaid, hidden, links, .. } = before;
-    let (unsaid, hidden, links) = (*unsaid, *hidden, *links);
-    outline(&Letter { message, byline: &byline, reading, date, dated_by, stubs: &stubs, above, unsaid, hidden, links }, limits)
+    let Before { above, unsaid, hidden, links, timeliness, .. } = before;
+    let letter = Letter {
+        message,
+        byline: &byline,
+        reading,
+        date,
+        dated_by,
+        timeliness: *timeliness,
+        stubs: &stubs,
+        above,
+        unsaid: *unsaid,
+        hidden: *hidden,
+        links: *links,
+    };
+    outline(&letter, limits)
 }

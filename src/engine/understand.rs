@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::World;
+use super::{World, arrivals};
 use crate::destination::post::DatedBy;
 use crate::ledger::{Admission, Bound, Candidate, End};
 use crate::mail::dating::{Clock, dating};
 use crate::mail::{self, Message, thread};
 use crate::policy::{Route, route};
-use crate::source::{Found, Parcel, Scanned, Sent};
+use crate::source::{Found, Parcel, Phase, Scanned, Sent};
 use crate::vault::{Sealed, seal};
 
 /// Characters of a subject that the ledger keeps for lists; the whole one is in the vault.
@@ -35,7 +35,7 @@ pub(super) fn dated(message: &Message, internal: Option<DateTime<Utc>>, now: Dat
 }
 
 /// Understands one raw message.
-pub(super) fn message(world: &World, found: Found, now: DateTime<Utc>) -> std::io::Result<Understood> {
+pub(super) fn message(world: &World, found: Found, phase: Phase, now: DateTime<Utc>) -> std::io::Result<Understood> {
     let parsed = mail::parse(&found.raw);
     let (end, bound_for) = ending(world, &parsed);
     let forecast = world.forecast(&parsed, &found, &bound_for, now);
@@ -47,6 +47,7 @@ pub(super) fn message(world: &World, found: Found, now: DateTime<Utc>) -> std::i
         vault: String::new(),
         date: dated(&parsed, found.internal_date, now).0,
         internal_date: found.internal_date,
+        arrived: arrivals::arrived(&parsed, &found, phase, now),
         sent: found.sent == Sent::Yes,
         message_id: parsed.message_id.clone(),
         subject: parsed.subject.chars().take(MAX_SUBJECT_CHARS).collect(),
@@ -64,9 +65,10 @@ pub(super) fn message(world: &World, found: Found, now: DateTime<Utc>) -> std::i
 
 /// Understands whatever a source sent; `None` for what the ledger does not record.
 pub(super) fn parcel(world: &World, parcel: &mut Parcel, now: DateTime<Utc>) -> std::io::Result<Option<Understood>> {
+    let phase = parcel.phase;
     let nothing = Scanned::Expected { mailbox: String::new(), messages: None, bytes: None };
     let admission = match std::mem::replace(&mut parcel.scanned, nothing) {
-        Scanned::Message(found) => return message(world, found, now).map(Some),
+        Scanned::Message(found) => return message(world, found, phase, now).map(Some),
         Scanned::Copy { position, object, sent, checkpoint } => {
             Admission::Copy { position, object, sent: sent == Sent::Yes, checkpoint }
         }

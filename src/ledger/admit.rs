@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::Stamp;
 use super::change::Change;
+use super::deliver::put_crossing_in;
 use super::edit::Edit;
 use super::keys;
+use super::live;
 use super::record::{Completeness, Crossing, CrossingId, End, MessageRecord, PositionRecord};
 use super::store::Overlay;
 use super::threads::Threads;
@@ -66,6 +68,9 @@ pub struct Candidate {
     pub date: DateTime<Utc>,
     /// When the server or the archive got it.
     pub internal_date: Option<DateTime<Utc>>,
+    /// When it arrived, where it arrived live; `None` for mail of the past.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrived: Option<DateTime<Utc>>,
     /// Whether it was seen in a mailbox of what we sent.
     pub sent: bool,
     /// Its Message-ID.
@@ -161,6 +166,15 @@ impl Ledger {
     /// When the ledger cannot be written.
     pub fn routed_by(&self, routing: &Digest) -> Result<(), LedgerError> {
         self.change(vec![Change::RoutedBy(*routing)])
+    }
+
+    /// Whether a source was read to its end when it was last read, or is followed since it was.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn was_read(&self, source: &SourceName) -> Result<bool, LedgerError> {
+        let ended = self.store().get(&keys::source(source))?.map(|bytes| decode::<Completeness>(&bytes)).transpose()?;
+        Ok(ended == Some(Completeness::Complete))
     }
 
     /// Records how the scan of a source ended.
@@ -296,8 +310,12 @@ pub(super) fn called(transaction: &mut Overlay<'_>, object: &ObjectId, message: 
 pub(super) fn admitted(transaction: &mut Overlay<'_>, stamp: &Stamp, candidate: &Candidate) -> Result<(), LedgerError> {
     let key = candidate.links.key;
     let thread = place(&candidate.links, &mut Threads(transaction))?;
+    let dates = (candidate.date, candidate.arrived);
     let bound_for = candidate.bound_for.iter();
-    let crossings = bound_for.map(|bound| put_crossing(transaction, key, candidate.date, bound)).collect::<Result<_, _>>()?;
+    let crossings: Vec<_> = bound_for.map(|bound| put_crossing(transaction, key, dates, bound)).collect::<Result<_, _>>()?;
+    if let Some(arrived) = candidate.arrived {
+        crossings.iter().for_each(|id| live::counted(transaction, id, (&thread, candidate.audience.first()), arrived));
+    }
     let record = MessageRecord {
         vault: candidate.vault.clone(),
         thread,
@@ -326,7 +344,7 @@ pub(super) fn rerouted(transaction: &mut Overlay<'_>, message: &MessageKey, boun
     let mut record = message_in(transaction, message)?;
     record.end = End::Routed;
     for bound in bound_for {
-        record.crossings.push(put_crossing(transaction, *message, record.date, bound)?);
+        record.crossings.push(put_crossing(transaction, *message, (record.date, None), bound)?);
     }
     transaction.put(keys::message(message), encode(&record)?);
     Ok(())
@@ -352,12 +370,11 @@ pub(super) fn message_in(transaction: &Overlay<'_>, key: &MessageKey) -> Result<
 fn put_crossing(
     transaction: &mut Overlay<'_>,
     message: MessageKey,
-    date: DateTime<Utc>,
+    (date, arrived): (DateTime<Utc>, Option<DateTime<Utc>>),
     bound: &Bound,
 ) -> Result<CrossingId, LedgerError> {
     let id = CrossingId { message, destination: bound.destination.clone(), channel: bound.channel.clone() };
-    let crossing = Crossing::planned(id.clone(), bound.partner.clone(), date);
-    transaction.put(keys::queue(&id, date), Vec::new());
-    transaction.put(keys::crossing(&id), encode(&crossing)?);
+    let crossing = Crossing { arrived, ..Crossing::planned(id.clone(), bound.partner.clone(), date) };
+    put_crossing_in(transaction, &crossing)?;
     Ok(id)
 }

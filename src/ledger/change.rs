@@ -12,7 +12,7 @@ use super::record::{Completeness, CrossingId};
 use super::state::Event;
 use super::store::Overlay;
 use super::undo;
-use crate::delivery::{Approval, DeliveryKey, Part, PartnerName};
+use crate::delivery::{Approval, DeliveryKey, Part, PartnerName, Timeliness};
 use crate::mail::{Digest, MessageKey, ObjectId};
 use crate::position::{Checkpoint, Position, SourceName};
 
@@ -87,6 +87,9 @@ pub enum Change {
         crossing: CrossingId,
         /// The parts, in order.
         parts: Vec<Part>,
+        /// Whether it comes after newer ones of its thread.
+        #[serde(default, skip_serializing_if = "Timeliness::is_in_time")]
+        timeliness: Timeliness,
     },
     /// Something happened to one delivery.
     Happened {
@@ -198,7 +201,7 @@ pub(super) fn apply(transaction: &mut Overlay<'_>, stamp: &Stamp, change: &Chang
         Change::Scanned { source, completeness } => admit::scanned(transaction, source, *completeness),
         Change::Rerouted { message, bound_for } => admit::rerouted(transaction, message, bound_for),
         Change::RoutedBy(routing) => admit::routed_by(transaction, routing),
-        Change::Expanded { crossing, parts } => deliver::expanded(transaction, crossing, parts),
+        Change::Expanded { crossing, parts, timeliness } => deliver::expanded(transaction, crossing, parts, *timeliness),
         Change::Happened { crossing, part, event, .. } => deliver::happened(transaction, stamp, crossing, *part, event),
         Change::Judged { crossing, event } => deliver::judged(transaction, crossing, event),
         Change::Released { crossing, .. } => deliver::released(transaction, crossing),

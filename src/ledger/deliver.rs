@@ -6,17 +6,18 @@ use super::admit::message_in;
 use super::audit::Stamp;
 use super::change::Change;
 use super::keys;
+use super::live;
 use super::record::{Crossing, CrossingId, Delivery, Expansion, Made, MessageRecord};
 use super::state::{Event, Status};
 use super::store::{Overlay, after, walk};
 use super::threads::{current_in, current_in_overlay, take_severed};
 use super::{Ledger, LedgerError, decode, encode};
-use crate::delivery::{Approval, ChannelName, DeliveryKey, DestinationName, Part, PartnerName, Receipt};
+use crate::delivery::{Approval, ChannelName, DeliveryKey, DestinationName, Part, PartnerName, Receipt, Timeliness};
 use crate::mail::{MessageKey, ThreadId};
 
 /// Where a walk through a channel's queue goes on. Dates may be added before it while it walks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cursor(Option<Vec<u8>>);
+pub struct Cursor(pub(super) Option<Vec<u8>>);
 
 impl Ledger {
     /// The channels in whose queue something waits, each with the partner of its first crossing.
@@ -96,14 +97,15 @@ impl Ledger {
         bytes.map(|bytes| decode(&bytes)).transpose()
     }
 
-    /// Writes down all the parts of a crossing, once: later versions or settings do not change them.
+    /// Writes down all the parts of a crossing and whether it is late, once: later versions, settings or mail do not change
+    /// them.
     ///
     /// # Errors
     /// When the ledger cannot be read or written.
-    pub fn expand(&self, id: &CrossingId, parts: &[Part]) -> Result<Crossing, LedgerError> {
+    pub fn expand(&self, id: &CrossingId, parts: &[Part], timeliness: Timeliness) -> Result<Crossing, LedgerError> {
         self.edit(|edit| {
             if crossing_in(edit.transaction(), id)?.expansion == Expansion::Pending {
-                edit.make(Change::Expanded { crossing: id.clone(), parts: parts.to_vec() })?;
+                edit.make(Change::Expanded { crossing: id.clone(), parts: parts.to_vec(), timeliness })?;
             }
             crossing_in(edit.transaction(), id)
         })
@@ -189,7 +191,12 @@ impl Ledger {
     }
 }
 
-pub(super) fn expanded(transaction: &mut Overlay<'_>, id: &CrossingId, parts: &[Part]) -> Result<(), LedgerError> {
+pub(super) fn expanded(
+    transaction: &mut Overlay<'_>,
+    id: &CrossingId,
+    parts: &[Part],
+    timeliness: Timeliness,
+) -> Result<(), LedgerError> {
     let mut crossing = crossing_in(transaction, id)?;
     for &part in parts {
         if crossing.deliveries.iter().any(|delivery| delivery.part == part) {
@@ -205,6 +212,7 @@ pub(super) fn expanded(transaction: &mut Overlay<'_>, id: &CrossingId, parts: &[
         crossing.deliveries.push(delivery);
     }
     crossing.expansion = Expansion::Done;
+    crossing.timeliness = timeliness;
     put_crossing_in(transaction, &crossing)
 }
 
@@ -228,6 +236,7 @@ pub(super) fn happened(
         if transaction.get(&root)?.is_none() {
             transaction.put(root, encode(receipt)?);
         }
+        live::posted(transaction, &thread, id, crossing.date)?;
     }
     put_crossing_in(transaction, &crossing)
 }
@@ -266,11 +275,13 @@ pub(super) fn crossing_in(transaction: &Overlay<'_>, id: &CrossingId) -> Result<
 
 /// Writes a crossing, with its place in the queue.
 pub(super) fn put_crossing_in(transaction: &mut Overlay<'_>, crossing: &Crossing) -> Result<(), LedgerError> {
-    let place = keys::queue(&crossing.id, crossing.date);
-    if crossing.is_open() {
-        transaction.put(place, Vec::new());
-    } else {
-        transaction.remove(place);
+    let places = [Some(keys::queue(&crossing.id, crossing.date)), crossing.arrived.map(|at| keys::live(&crossing.id, at))];
+    for place in places.into_iter().flatten() {
+        if crossing.is_open() {
+            transaction.put(place, Vec::new());
+        } else {
+            transaction.remove(place);
+        }
     }
     transaction.put(keys::crossing(&crossing.id), encode(crossing)?);
     Ok(())

@@ -30,7 +30,13 @@ pub(super) mod table {
     /// First posts of threads that have turned out to go on in another one, and do not say so yet.
     pub(in crate::ledger) const SEVERED: &[u8] = b"L";
     /// What accounts call messages.
-    pub(in crate::ledger) const OBJECT: &[u8] = b"E";
+    pub(in crate::ledger) const OBJECT: &[u8] = b"G";
+    /// What waits in a channel's queue and arrived live, in order of arrival.
+    pub(in crate::ledger) const LIVE: &[u8] = b"U";
+    /// What arrived live, by correspondent and by thread.
+    pub(in crate::ledger) const ARRIVED: &[u8] = b"W";
+    /// The date of the newest message of a thread that was posted in a channel.
+    pub(in crate::ledger) const NEWEST: &[u8] = b"E";
     /// The last entry of the audit trail that the index shows.
     pub(in crate::ledger) const HEAD: &[u8] = b"H";
 }
@@ -106,6 +112,55 @@ pub(super) fn queue(id: &CrossingId, at: DateTime<Utc>) -> Vec<u8> {
     let mut key = queue_of(&id.destination, &id.channel);
     key.extend(date(at));
     key.extend(id.message.digest().as_bytes());
+    key
+}
+
+/// The prefix of what waits in one channel and arrived live.
+pub(super) fn live_of(destination: &DestinationName, channel: &ChannelName) -> Vec<u8> {
+    let mut key = table::LIVE.to_vec();
+    text(&mut key, destination.as_str());
+    text(&mut key, channel.as_str());
+    key
+}
+
+pub(super) fn live(id: &CrossingId, arrived: DateTime<Utc>) -> Vec<u8> {
+    let mut key = live_of(&id.destination, &id.channel);
+    key.extend(date(arrived));
+    key.extend(id.message.digest().as_bytes());
+    key
+}
+
+/// The prefix of what arrived live of one correspondent or thread, in all channels.
+pub(super) fn arrived_of(whose: &Digest) -> Vec<u8> {
+    let mut key = table::ARRIVED.to_vec();
+    short(&mut key, whose);
+    key
+}
+
+/// The same on the way to one channel, from a date on.
+pub(super) fn arrived_from(whose: &Digest, id: &CrossingId, at: DateTime<Utc>) -> Vec<u8> {
+    let mut key = arrived_of(whose);
+    text(&mut key, id.destination.as_str());
+    text(&mut key, id.channel.as_str());
+    key.extend(date(at));
+    key
+}
+
+pub(super) fn arrived(whose: &Digest, id: &CrossingId, at: DateTime<Utc>) -> Vec<u8> {
+    let mut key = arrived_from(whose, id, at);
+    short(&mut key, id.message.digest());
+    key
+}
+
+/// The prefix of the newest dates of one thread, one for each channel.
+pub(super) fn newest_of(thread: &ThreadId) -> Vec<u8> {
+    [table::NEWEST, thread.digest().as_bytes()].concat()
+}
+
+pub(super) fn newest(thread: &ThreadId, destination: &DestinationName, channel: &ChannelName) -> Vec<u8> {
+    let mut key = newest_of(thread);
+    text(&mut key, destination.as_str());
+    text(&mut key, channel.as_str());
     key
 }
 

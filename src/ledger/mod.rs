@@ -13,6 +13,7 @@ mod change;
 mod deliver;
 mod edit;
 mod keys;
+mod live;
 mod lock;
 mod rebuild;
 mod record;
@@ -50,6 +51,7 @@ pub use self::audit::{BatchId, BrokenEntry, Entry};
 pub use self::batch::{Batch, BatchSums};
 pub use self::change::Change;
 pub use self::deliver::Cursor;
+pub use self::live::Whose;
 pub use self::rebuild::{Proof, Rebuilt, verify};
 pub use self::record::{Completeness, Crossing, CrossingId, Delivery, End, Expansion, Made, MessageRecord};
 pub use self::state::{Event, IllegalEvent, Status};
@@ -57,7 +59,7 @@ pub use self::sums::{DeliverySums, EndSums, PartnerSums, SourceSums, Sums};
 pub use self::undo::Undo;
 
 /// The version of the records. A ledger of a later version is not opened.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Why the ledger cannot do what was asked.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use super::LedgerError;
 use super::audit::BatchId;
 use super::state::Status;
 use super::undo::Undo;
-use crate::delivery::{Attempt, ChannelName, DeliveryKey, DestinationName, Part, PartnerName, Reason, Receipt};
+use crate::delivery::{Attempt, ChannelName, DeliveryKey, DestinationName, Part, PartnerName, Reason, Receipt, Timeliness};
 use crate::mail::{Address, Digest, MessageId, MessageKey, ThreadId};
 use crate::position::SourceName;
 
@@ -78,6 +78,12 @@ pub struct Crossing {
     pub partner: PartnerName,
     /// The date that orders it in the channel.
     pub date: DateTime<Utc>,
+    /// When it arrived, where it arrived live: it need not wait behind mail of the past.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrived: Option<DateTime<Utc>>,
+    /// Whether newer messages of its thread stood in the channel when it was begun.
+    #[serde(default, skip_serializing_if = "Timeliness::is_in_time")]
+    pub timeliness: Timeliness,
     /// The parts, in the order in which they are posted. Only the first until the message was rendered.
     pub deliveries: Vec<Delivery>,
     /// Whether all parts are known.
@@ -130,7 +136,16 @@ impl Crossing {
     /// A crossing whose first part is planned.
     pub fn planned(id: CrossingId, partner: PartnerName, date: DateTime<Utc>) -> Self {
         let first = Delivery::planned(&id, Part::Text(0));
-        Self { id, partner, date, deliveries: vec![first], expansion: Expansion::Pending, released: Vec::new() }
+        Self {
+            id,
+            partner,
+            date,
+            arrived: None,
+            timeliness: Timeliness::InTime,
+            deliveries: vec![first],
+            expansion: Expansion::Pending,
+            released: Vec::new(),
+        }
     }
 
     /// Why it waits for a person, where it does.

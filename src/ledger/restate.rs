@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::audit::{Head, Stamp, Trail, put_aside};
 use super::change::Change;
 use super::keys::{self, table};
+use super::live;
 use super::record::MessageRecord;
 use super::store::{Overlay, Store, walk};
 use super::threads::current_in;
@@ -48,11 +49,20 @@ pub(super) fn restate(disk: Disk, store: &dyn Store, state: &Path, stamp: &Stamp
     Ok(trail)
 }
 
-/// Brings the rows of an earlier format up to this one: format 1 kept no list of the messages of a thread.
+/// Brings the rows of an earlier format up to this one: format 1 kept no list of the messages of a thread, format 2 no date of
+/// the newest post of one.
 pub(super) fn bring_up(store: &dyn Store) -> Result<(), LedgerError> {
-    if store.get(table::FORMAT)?.map(|bytes| decode::<u32>(&bytes)).transpose()? != Some(1) {
-        return Ok(());
+    let found = store.get(table::FORMAT)?.map(|bytes| decode::<u32>(&bytes)).transpose()?;
+    if found == Some(1) {
+        list_threads(store)?;
     }
+    if matches!(found, Some(1 | 2)) {
+        date_posts(store)?;
+    }
+    Ok(())
+}
+
+fn list_threads(store: &dyn Store) -> Result<(), LedgerError> {
     let mut transaction = Overlay::new(store);
     walk(store, table::MESSAGE, |key, value| {
         let digest = key.last_chunk::<32>().ok_or_else(|| LedgerError::Damaged("a message key is cut".into()))?;
@@ -61,6 +71,12 @@ pub(super) fn bring_up(store: &dyn Store) -> Result<(), LedgerError> {
         transaction.put(keys::message_of(&thread, record.date, &MessageKey::new(Digest::from_bytes(*digest))), Vec::new());
         Ok(())
     })?;
+    store.apply(transaction.into_writes())
+}
+
+fn date_posts(store: &dyn Store) -> Result<(), LedgerError> {
+    let mut transaction = Overlay::new(store);
+    walk(store, table::CROSSING, |_, value| live::restore_newest(&mut transaction, &decode(value)?))?;
     store.apply(transaction.into_writes())
 }
 
@@ -79,4 +95,57 @@ fn each_row(store: &dyn Store, mut visit: impl FnMut(&[u8], &[u8]) -> Result<(),
 fn append(trail: &mut Trail, stamp: &Stamp, changes: Vec<Change>) -> Result<(), LedgerError> {
     let draft = trail.draft(stamp, changes)?;
     trail.append(&draft)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::super::record::{Crossing, CrossingId, End};
+    use super::super::state::Status;
+    use super::super::store::Scratch;
+    use super::*;
+    use crate::delivery::{ChannelName, DestinationName, PartnerName, Receipt};
+    use crate::mail::ThreadId;
+    use crate::position::SourceName;
+
+    #[test]
+    fn what_an_earlier_format_posted_can_make_later_mail_late() {
+        let (store, thread) = (Scratch::over(None), ThreadId::new(Digest::of(b"thread")));
+        let mut transaction = Overlay::new(&store);
+        let crossing = |name: &str, day: i64, receipt: Option<&str>| {
+            let message = MessageKey::new(Digest::of(name.as_bytes()));
+            let id = CrossingId { message, destination: DestinationName::new("slack"), channel: ChannelName::new("acme") };
+            let date = DateTime::from_timestamp(day * 86_400, 0).unwrap();
+            let mut crossing = Crossing::planned(id, PartnerName::new("Acme"), date);
+            crossing.deliveries[0].status = receipt.map_or(Status::Planned, |id| Status::Delivered(Receipt { id: id.to_owned() }));
+            crossing
+        };
+        let all = [crossing("posted", 5, Some("1.1")), crossing("newest", 9, Some("1.2")), crossing("waiting", 20, None)];
+        for crossing in &all {
+            let record = MessageRecord {
+                vault: String::new(),
+                thread,
+                date: crossing.date,
+                internal_date: None,
+                source: SourceName::new("history"),
+                sent: false,
+                message_id: None,
+                subject: String::new(),
+                audience: Vec::new(),
+                end: End::Routed,
+                crossings: vec![crossing.id.clone()],
+                batch: None,
+                notes: Vec::new(),
+            };
+            transaction.put(keys::message(&crossing.id.message), encode(&record).unwrap());
+            transaction.put(keys::crossing(&crossing.id), encode(crossing).unwrap());
+        }
+        transaction.put(table::FORMAT.to_vec(), encode(&2).unwrap());
+        store.apply(transaction.into_writes()).unwrap();
+        bring_up(&store).unwrap();
+        let newest = keys::newest(&thread, &all[0].id.destination, &all[0].id.channel);
+        let date: DateTime<chrono::Utc> = decode(&store.get(&newest).unwrap().unwrap()).unwrap();
+        assert_eq!(date, all[1].date);
+    }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::admit::message_in;
 use super::keys::{self, table};
+use super::live;
 use super::record::{CrossingId, MessageRecord};
 use super::store::{Overlay, Store, after, walk};
 use super::{Ledger, LedgerError, decode, encode};
@@ -68,6 +69,8 @@ impl Memory for Threads<'_, '_> {
                 self.0.put([keys::severed_of(&winner).as_slice(), channel, id.as_bytes()].concat(), receipt);
             }
         }
+        live::merge_newest(self.0, &loser, &winner)?;
+        self.move_rows(&keys::arrived_of(loser.digest()), &keys::arrived_of(winner.digest()))?;
         self.move_rows(&keys::severed_of(&loser), &keys::severed_of(&winner))?;
         self.move_rows(&keys::messages_of(&loser), &keys::messages_of(&winner))
     }

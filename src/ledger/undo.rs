@@ -8,6 +8,7 @@ use super::audit::Stamp;
 use super::change::Change;
 use super::deliver::{crossing_in, put_crossing_in};
 use super::keys;
+use super::live;
 use super::record::{Crossing, CrossingId, Delivery};
 use super::state::Status;
 use super::store::Overlay;
@@ -39,7 +40,8 @@ pub(super) fn retracted(transaction: &mut Overlay<'_>, stamp: &Stamp, id: &Cross
     if let Status::Delivered(receipt) = &delivery.status {
         forget_root(transaction, id, receipt)?;
     }
-    put_crossing_in(transaction, &crossing)
+    put_crossing_in(transaction, &crossing)?;
+    if part == Part::Text(0) { live::gone(transaction, &crossing) } else { Ok(()) }
 }
 
 pub(super) fn kept(transaction: &mut Overlay<'_>, id: &CrossingId, part: Part, why: &str) -> Result<(), LedgerError> {

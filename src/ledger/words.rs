@@ -50,7 +50,7 @@ impl fmt::Display for Change {
                 write!(f, "{} also goes to {}", short(message), channels.join(", "))
             }
             Self::RoutedBy(_) => f.write_str("all messages are routed by the partners of the configuration"),
-            Self::Expanded { crossing, parts } => write!(f, "{} has {} parts", Way(crossing), parts.len()),
+            Self::Expanded { crossing, parts, .. } => write!(f, "{} has {} parts", Way(crossing), parts.len()),
             Self::Happened { crossing, part, event, .. } => write!(f, "{} {part} {event}", Way(crossing)),
             Self::Judged { crossing, event } => write!(f, "{} {event}", Way(crossing)),
             Self::Released { crossing, by } => write!(f, "{} released: {by}", Way(crossing)),

@@ -6,6 +6,7 @@ pub mod address;
 pub mod attachment;
 pub mod authentication;
 pub mod author;
+pub mod automatic;
 mod calendar;
 pub mod dating;
 pub mod id;
@@ -27,6 +28,7 @@ pub use self::address::{Address, Correspondent};
 pub use self::attachment::{Attachment, Parts};
 pub use self::authentication::AuthenticationResults;
 pub use self::author::Byline;
+pub use self::automatic::Automatic;
 pub use self::id::{Digest, MessageId, MessageKey, ObjectId, ThreadId};
 pub use self::parse::parse;
 pub use self::text::Body;
@@ -75,6 +77,8 @@ pub struct Message {
     pub parts: Parts,
     /// The Authentication-Results headers (RFC 8601), topmost first.
     pub authentication: Vec<AuthenticationResults>,
+    /// What a program wrote, and by which sign that is known; `None` for what a person did, or may have done.
+    pub automatic: Option<Automatic>,
     /// What was odd, each a sentence for people, such as `charset guessed: windows-1252`.
     pub notes: Vec<String>,
 }

@@ -12,6 +12,8 @@ pub use self::route::{Route, route, route_of};
 
 use serde::{Deserialize, Serialize};
 
+use self::gate::Loops;
+
 /// The rules of the `[policy]` table, and what belongs to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -21,6 +23,8 @@ pub struct Rules {
     pub nda: NdaRule,
     /// The largest attachment that is carried, in bytes.
     pub max_attachment_bytes: u64,
+    /// What is done with mail of programs.
+    pub loops: Loops,
 }
 
 /// Whether a partner needs an approval.

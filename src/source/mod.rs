@@ -39,7 +39,7 @@ pub use self::files::FileSource;
 pub use self::imap::ImapSource;
 pub use self::maildir::MaildirSource;
 pub use self::mbox::{MboxEntry, MboxReader, MboxSource};
-pub use self::outlet::{Closed, Inlet, Outlet, Parcel, outlet};
+pub use self::outlet::{Closed, Inlet, Outlet, Parcel, Phase, outlet};
 pub use self::pauses::Pauses;
 pub use self::pst::PstSource;
 

@@ -1,6 +1,7 @@
 //! The bounded pipe from the sources to ingest: so many bytes in flight and no more, however large the messages are.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -25,7 +26,18 @@ pub struct Parcel {
     pub source: SourceName,
     /// What it sent.
     pub scanned: Scanned,
+    /// Whether that was there before.
+    pub phase: Phase,
     _share: OwnedSemaphorePermit,
+}
+
+/// Whether a source sends what was there before, or what arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// What was there before.
+    Past,
+    /// What arrives.
+    Live,
 }
 
 /// The sending end, one for each source.
@@ -34,6 +46,7 @@ pub struct Outlet {
     source: SourceName,
     sender: mpsc::Sender<Parcel>,
     bytes: Arc<Semaphore>,
+    is_live: Arc<AtomicBool>,
 }
 
 /// The receiving end.
@@ -43,7 +56,7 @@ pub type Inlet = mpsc::Receiver<Parcel>;
 pub fn outlet() -> (impl Fn(SourceName) -> Outlet, Inlet) {
     let (sender, inlet) = mpsc::channel(MAX_ITEMS_IN_FLIGHT);
     let bytes = Arc::new(Semaphore::new(MAX_BYTES_IN_FLIGHT as usize));
-    (move |source| Outlet { source, sender: sender.clone(), bytes: bytes.clone() }, inlet)
+    (move |source| Outlet { source, sender: sender.clone(), bytes: bytes.clone(), is_live: Arc::default() }, inlet)
 }
 
 impl Outlet {
@@ -53,8 +66,14 @@ impl Outlet {
     /// [`Closed`] when nobody receives any more.
     pub async fn send(&self, scanned: Scanned) -> Result<(), Closed> {
         let share = self.bytes.clone().acquire_many_owned(weight(&scanned)).await.map_err(|_| Closed)?;
-        let parcel = Parcel { source: self.source.clone(), scanned, _share: share };
+        let phase = if self.is_live.load(Ordering::Acquire) { Phase::Live } else { Phase::Past };
+        let parcel = Parcel { source: self.source.clone(), scanned, phase, _share: share };
         self.sender.send(parcel).await.map_err(|_| Closed)
+    }
+
+    /// From now on the source sends what arrives: everything that there was has been sent.
+    pub fn goes_live(&self) {
+        self.is_live.store(true, Ordering::Release);
     }
 
     /// Returns once nobody receives any more.
@@ -106,6 +125,19 @@ mod tests {
         assert!(waiting.as_mut().now_or_never().is_none());
         assert!(inlet.recv().await.is_some());
         assert_eq!(waiting.await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_before_the_source_went_live_is_of_the_past() {
+        let (outlets, mut inlet) = outlet();
+        let (outlet, other) = (outlets(SourceName::new("s")), outlets(SourceName::new("other")));
+        outlet.send(unreadable(0)).await.unwrap();
+        outlet.clone().goes_live();
+        outlet.send(unreadable(1)).await.unwrap();
+        other.send(unreadable(2)).await.unwrap();
+        for phase in [Phase::Past, Phase::Live, Phase::Past] {
+            assert_eq!(inlet.recv().await.unwrap().phase, phase);
+        }
     }
 
     #[tokio::test]

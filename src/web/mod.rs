@@ -114,6 +114,14 @@ fn exposition(report: &HealthReport) -> String {
     family(&mut text, Kind::Counter, "mailferry_channel_messages_total", "Messages that became whole in the channel.", messages);
     let trouble = channel(|channel| i64::from(channel.trouble.is_some()));
     family(&mut text, Kind::Gauge, "mailferry_channel_trouble", "Whether the channel cannot be posted to now.", trouble);
+    let storm = channel(|channel| channel.storm.as_ref().map_or(0, |storm| storm.last.timestamp()));
+    family(
+        &mut text,
+        Kind::Gauge,
+        "mailferry_channel_storm_timestamp_seconds",
+        "When more live mail than people write was last held.",
+        storm,
+    );
     text
 }
 

@@ -62,10 +62,11 @@ fn the_example_shows_every_key_that_is_known() {
         let (_, known) = complaint.text.split_once("it is one of ").expect("the list of keys");
         for key in known.split(", ") {
             let as_key = |line: &str| line.trim_start_matches("# ").split_once('=').is_some_and(|(left, _)| left.trim() == key);
-            let as_table = [format!("[{key}]"), format!("[[{key}]]")];
+            // `~` for the root, `policy.~` for a table.
+            let above = complaint.path.strip_suffix(UNLIKE).expect("the key that is like no other");
+            let as_table = [format!("[{above}{key}]"), format!("[[{above}{key}]]")];
             let alike = sections.iter().filter(|other| form(other) == form(section));
-            let is_shown = alike.flat_map(|section| section.lines()).any(as_key)
-                || (complaint.path == UNLIKE && as_table.iter().any(|t| EXAMPLE.contains(t)));
+            let is_shown = alike.flat_map(|section| section.lines()).any(as_key) || as_table.iter().any(|t| EXAMPLE.contains(t));
             assert!(is_shown, "{key} is known in {}, and the example does not show it", complaint.path);
             shown += 1;
         }

@@ -96,7 +96,7 @@ fn people_read_the_same_in_their_own_form() {
         "  on it  ann@acme.example: Acme\n",
         "; the sender's own is not used: it has no date that can be read\n",
         "Channel  #ext-acme-client in archive, for Acme: trusted by the configuration\n",
-        "  gates  audience, authenticity: pass\n",
+        "  gates  audience, authenticity, loops: pass\n",
         "Hidden   from the post:\n",
     ] {
         assert!(told.contains(line), "{line}: {told}");

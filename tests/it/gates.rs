@@ -4,7 +4,7 @@ use mailferry::delivery::{Approval, Reason};
 use mailferry::mail::attachment::Fate;
 use mailferry::mail::authentication::MethodResult;
 use mailferry::mail::{Attachment, AuthenticationResults, Digest};
-use mailferry::policy::gate::{Carriage, Case, Origin, Verdict, carriage, judge, judge_partner};
+use mailferry::policy::gate::{Arrivals, Carriage, Case, Loops, Origin, Verdict, carriage, judge, judge_partner};
 use mailferry::policy::{Approvals, NdaRule, Rules, Trust, UnverifiedSenders};
 
 use crate::policy::{directory, lenient, message, partner};
@@ -14,7 +14,7 @@ fn strict() -> Origin {
 }
 
 fn rules(approval: Approvals, nda: NdaRule) -> Rules {
-    Rules { approval, nda, max_attachment_bytes: 1000 }
+    Rules { approval, nda, max_attachment_bytes: 1000, loops: Loops::default() }
 }
 
 fn reason(verdict: Verdict) -> Option<Reason> {
@@ -50,7 +50,14 @@ fn where_an_nda_is_required_nobody_passes_without_one_trusted_or_not() {
 fn a_message_without_the_partner_s_people_is_dropped_and_no_release_helps() {
     let directory = directory();
     let message = message(&["us@ourco.example"], &["g@globex.example"], &[]);
-    let case = Case { message: &message, origin: &lenient(), partner: &directory.partners()[0], directory: &directory };
+    let case = Case {
+        message: &message,
+        origin: &lenient(),
+        partner: &directory.partners()[0],
+        directory: &directory,
+        loops: &Loops::default(),
+        arrivals: Arrivals::default(),
+    };
     let Verdict::Drop(reason) = judge(&case, &["audience".into()]) else { panic!() };
     assert_eq!(reason.gate, "audience");
 }
@@ -69,7 +76,14 @@ fn doubt_about(headers: Vec<AuthenticationResults>, origin: &Origin) -> Option<R
     let directory = directory();
     let mut message = message(&["ann@mail.acme.example"], &["us@ourco.example"], &[]);
     message.authentication = headers;
-    let case = Case { message: &message, origin, partner: &directory.partners()[0], directory: &directory };
+    let case = Case {
+        message: &message,
+        origin,
+        partner: &directory.partners()[0],
+        directory: &directory,
+        loops: &Loops::default(),
+        arrivals: Arrivals::default(),
+    };
     reason(judge(&case, &[]))
 }
 
@@ -102,7 +116,14 @@ fn a_domain_that_the_configuration_gives_to_another_vouches_for_nobody() {
     let directory = directory();
     let mut message = message(&["ann@acme.example"], &["us@ourco.example"], &[]);
     message.authentication = vec![results("mx.ourco.example", &[("dkim", "pass", "header.d", "labs.acme.example")])];
-    let case = Case { message: &message, origin: &strict(), partner: &directory.partners()[0], directory: &directory };
+    let case = Case {
+        message: &message,
+        origin: &strict(),
+        partner: &directory.partners()[0],
+        directory: &directory,
+        loops: &Loops::default(),
+        arrivals: Arrivals::default(),
+    };
     assert!(reason(judge(&case, &[])).unwrap().text.contains("does not vouch that it is from ann@acme.example"));
 }
 
@@ -140,7 +161,14 @@ fn without_a_trusted_server_the_hold_says_which_key_is_missing() {
 fn a_person_can_release_an_unverified_message() {
     let directory = directory();
     let message = message(&["ann@acme.example"], &["us@ourco.example"], &[]);
-    let case = Case { message: &message, origin: &strict(), partner: &directory.partners()[0], directory: &directory };
+    let case = Case {
+        message: &message,
+        origin: &strict(),
+        partner: &directory.partners()[0],
+        directory: &directory,
+        loops: &Loops::default(),
+        arrivals: Arrivals::default(),
+    };
     assert_eq!(reason(judge(&case, &[])).unwrap().gate, "authenticity");
     assert_eq!(judge(&case, &["authenticity".into()]), Verdict::Pass);
 }
@@ -157,7 +185,14 @@ fn what_we_sent_needs_no_voucher_but_only_in_the_mailbox_of_what_we_sent() {
         (&[], &sent, false),
     ] {
         let message = message(from, &["ann@acme.example"], &[]);
-        let case = Case { message: &message, origin, partner: &directory.partners()[0], directory: &directory };
+        let case = Case {
+            message: &message,
+            origin,
+            partner: &directory.partners()[0],
+            directory: &directory,
+            loops: &Loops::default(),
+            arrivals: Arrivals::default(),
+        };
         assert_eq!(judge(&case, &[]) == Verdict::Pass, passes, "{from:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use mailferry::delivery::{Attempt, ChannelName, DestinationName, Handle, Part, PartnerName, Reason, Receipt};
+use mailferry::delivery::{Attempt, ChannelName, DestinationName, Handle, Part, PartnerName, Reason, Receipt, Timeliness};
 use mailferry::ledger::{Admission, Admitted, Bound, Candidate, Completeness, Cursor, End, Event, Ledger, LedgerError};
 use mailferry::mail::thread::Links;
 use mailferry::mail::{Address, Digest, MessageId, MessageKey, ObjectId};
@@ -30,6 +30,7 @@ fn message(name: &str, day: i64, position: Position, ids: &[&str]) -> Admission 
         vault: format!("vault of {name}"),
         date: at(day),
         internal_date: None,
+        arrived: None,
         sent: false,
         message_id: MessageId::parse(name),
         subject: name.into(),
@@ -148,7 +149,7 @@ fn a_delivery_goes_through_its_states_and_leaves_the_queue() {
     let ledger = open(&dir);
     ledger.admit([&message("a", 1, place("x", "1"), &["a"])]).unwrap();
     let id = ledger.next(&slack(), &acme(), &mut Cursor::default(), 1).unwrap().remove(0).id;
-    ledger.expand(&id, &[Part::Text(0), Part::File(0)]).unwrap();
+    ledger.expand(&id, &[Part::Text(0), Part::File(0)], Timeliness::InTime).unwrap();
     let attempt = || Event::Attempted(Attempt { at: at(9), handle: Handle::new(""), root: None });
     assert!(matches!(ledger.record(&id, Part::Text(0), Event::Absent), Err(LedgerError::Illegal(_))));
     ledger.record(&id, Part::Text(0), attempt()).unwrap();
@@ -245,7 +246,7 @@ proptest! {
         let ledger = open(&dir);
         ledger.admit([&message("a", 1, place("x", "1"), &["a"])]).unwrap();
         let id = ledger.next(&slack(), &acme(), &mut Cursor::default(), 1).unwrap().remove(0).id;
-        ledger.expand(&id, &[Part::Text(0), Part::File(0), Part::File(1)]).unwrap();
+        ledger.expand(&id, &[Part::Text(0), Part::File(0), Part::File(1)], Timeliness::InTime).unwrap();
         let parts = [Part::Text(0), Part::File(0), Part::File(1)];
         let trail = || std::fs::read(dir.path().join("audit.jsonl")).unwrap();
         for (part, event) in events {

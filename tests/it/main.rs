@@ -28,6 +28,7 @@ mod imap;
 mod inspect;
 mod ledger;
 mod login;
+mod loops;
 mod mbox;
 mod mirror;
 mod operators;

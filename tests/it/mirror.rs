@@ -79,7 +79,7 @@ pub(crate) fn told(slack: &FakeSlack) -> Vec<String> {
     channel.map_or_else(Vec::new, |channel| channel.messages.iter().map(|message| message.text.clone()).collect())
 }
 
-fn imap(dovecot: &Dovecot) -> String {
+pub(crate) fn imap(dovecot: &Dovecot) -> String {
     format!(
         "kind = \"imap\"\nhost = \"127.0.0.1\"\nport = {}\nca_file = {:?}\nusername = \"alice\"\npassword = {{ env = \"IMAP_PASSWORD\" }}\n\
          mailboxes = [\"INBOX\"]",

@@ -1,7 +1,7 @@
 //! Whom a post shows as the author, and that no header makes the gates say anything else.
 
 use mailferry::mail::{self, Message};
-use mailferry::policy::gate::{Case, Origin, Verdict, judge};
+use mailferry::policy::gate::{Arrivals, Case, Loops, Origin, Verdict, judge};
 use mailferry::policy::{Directory, Route, UnverifiedSenders, byline, route};
 
 use crate::policy::directory;
@@ -73,7 +73,17 @@ fn who_is_vouched_for_is_from_and_not_the_author_behind_it() {
         let headers = munged("dev@evil.test", "ann@acme.example").replace("To: dev@evil.test", "To: bob@acme.example");
         let message = mail(&format!("Authentication-Results: mx.ourco.example; {results}\n{headers}"));
         assert!(message.behind.is_some());
-        judge(&Case { message: &message, origin: &origin, partner: &directory.partners()[0], directory: &directory }, &[])
+        judge(
+            &Case {
+                message: &message,
+                origin: &origin,
+                partner: &directory.partners()[0],
+                directory: &directory,
+                loops: &Loops::default(),
+                arrivals: Arrivals::default(),
+            },
+            &[],
+        )
     };
     let Verdict::Hold(reason) = judged("dmarc=pass header.from=acme.example; dkim=pass header.d=acme.example") else { panic!() };
     assert!(reason.text.contains("does not vouch that it is from dev@evil.test"), "{reason}");

@@ -2,7 +2,7 @@
 
 use mailferry::delivery::{ChannelName, DestinationName, PartnerName};
 use mailferry::mail::{Address, Correspondent, Message, parse};
-use mailferry::policy::gate::{Case, Origin, Verdict, judge};
+use mailferry::policy::gate::{Arrivals, Case, Loops, Origin, Verdict, judge};
 use mailferry::policy::{
     Claimant, Directory, DirectoryError, Organisation, Partner, Party, Route, Trust, UnverifiedSenders, route,
 };
@@ -196,7 +196,7 @@ proptest! {
             let is_on_it = audience.contains(&partner.name.to_string());
             let times = routed.iter().filter(|name| **name == partner.name).count();
             prop_assert_eq!(times, usize::from(is_on_it), "{}", partner.name);
-            let verdict = judge(&Case { message: &message, origin: &lenient(), partner, directory: &directory }, &[]);
+            let verdict = judge(&Case { message: &message, origin: &lenient(), partner, directory: &directory, loops: &Loops::default(), arrivals: Arrivals::default() }, &[]);
             prop_assert_eq!(verdict == Verdict::Pass, is_on_it, "the audience gate agrees");
         }
     }

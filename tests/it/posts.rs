@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mailferry::delivery::{ChannelName, DeliveryKey, DestinationName, Part};
+use mailferry::delivery::{ChannelName, DeliveryKey, DestinationName, Part, Timeliness};
 use mailferry::destination::post::{Content, DatedBy, HiddenText, Letter, Outline, outline};
 use mailferry::destination::{EmptyFiles, Limits};
 use mailferry::mail::text::read_under;
@@ -49,6 +49,7 @@ fn outlined(message: &Message, above: &[u32], unsaid: Option<Lines>, hidden: Hid
         reading: &reading,
         date,
         dated_by: DatedBy::Sender,
+        timeliness: Timeliness::InTime,
         stubs: &[],
         above: &above,
         unsaid,

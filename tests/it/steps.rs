@@ -257,13 +257,28 @@ fn without_trail(scene: &mut Scene) -> PathBuf {
     state
 }
 
-/// Ends a backfill at each of its steps, and compares what the next run brings about with a run that was left alone.
-fn backfill_ends_at_every_step(end: End, prepare: fn(&mut Scene) -> PathBuf, (posts, least_steps): (u64, usize)) {
+/// A state directory in which everything was posted, and a message that is found only now: older than what stands, in two
+/// pieces.
+fn before_late_mail(scene: &mut Scene) -> PathBuf {
+    let state = scene.fresh_state();
+    scene.run(Act::Backfill, &state, None, &Stop::default()).unwrap();
+    let late = mail("late", 3, "ann@acme.example", "bob@ourco.example", Some("offer"));
+    scene.project.write("mail/late.mbox", late.replace("The words", &"word \n".repeat(900)));
+    state
+}
+
+/// Ends a backfill at each of its steps, and compares what the next run brings about with a run that was left alone. Hands
+/// back what stands in the channels.
+fn backfill_ends_at_every_step(
+    end: End,
+    prepare: fn(&mut Scene) -> PathBuf,
+    (posts, messages, least_steps): (u64, u64, usize),
+) -> Vec<String> {
     let mut alone = Scene::new();
     let state = prepare(&mut alone);
     alone.run(Act::Backfill, &state, None, &Stop::default()).unwrap();
     let (seen, sums) = (alone.seen(), alone.sums(&state));
-    assert_eq!((sums.deliveries.delivered, sums.messages), (posts, 6), "{sums:?}");
+    assert_eq!((sums.deliveries.delivered, sums.messages), (posts, messages), "{sums:?}");
     let steps = count(Act::Backfill, prepare);
     assert!(steps > least_steps, "only {steps} steps were found");
     let (mut ended, mut whole) = (0, 0);
@@ -297,26 +312,33 @@ fn backfill_ends_at_every_step(end: End, prepare: fn(&mut Scene) -> PathBuf, (po
         assert_eq!((proof.broken, proof.remarks), (None, Vec::new()), "{}", at());
     }
     assert!(ended >= least_steps, "of {steps} steps only {ended} were the last one");
+    seen
+}
+
+#[test]
+fn mail_that_comes_late_says_so_wherever_the_run_ended() {
+    let seen = backfill_ends_at_every_step(End::Kill, before_late_mail, (10, 7, 15));
+    assert_eq!(seen.iter().filter(|post| post.contains("arrived late:")).count(), 1, "{seen:?}");
 }
 
 #[test]
 fn a_kill_at_every_step_of_a_backfill_changes_nothing_of_what_comes_of_it() {
-    backfill_ends_at_every_step(End::Kill, fresh, (8, 60));
+    backfill_ends_at_every_step(End::Kill, fresh, (8, 6, 60));
 }
 
 #[test]
 fn a_kill_in_the_midst_of_every_write_changes_nothing_of_what_comes_of_it() {
-    backfill_ends_at_every_step(End::Torn, fresh, (8, 60));
+    backfill_ends_at_every_step(End::Torn, fresh, (8, 6, 60));
 }
 
 #[test]
 fn a_power_cut_at_every_step_of_a_backfill_changes_nothing_of_what_comes_of_it() {
-    backfill_ends_at_every_step(End::PowerCut, fresh, (8, 60));
+    backfill_ends_at_every_step(End::PowerCut, fresh, (8, 6, 60));
 }
 
 #[test]
 fn a_power_cut_at_every_step_of_a_run_that_begins_a_new_trail_changes_nothing_of_what_comes_of_it() {
-    backfill_ends_at_every_step(End::PowerCut, without_trail, (9, 15));
+    backfill_ends_at_every_step(End::PowerCut, without_trail, (9, 6, 15));
 }
 
 #[test]

@@ -333,6 +333,7 @@ fn threads_of_a_ledger(mails: &[Links], order: &[usize], portions: usize) -> BTr
             vault: String::new(),
             date: chrono::DateTime::UNIX_EPOCH,
             internal_date: None,
+            arrived: None,
             sent: false,
             message_id: None,
             subject: String::new(),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::stamp::Stamp;
 use super::upload::Upload;
-use crate::delivery::{ChannelName, DeliveryKey, Receipt};
+use crate::delivery::{ChannelName, DeliveryKey, Receipt, Timeliness};
 use crate::destination::post::{self, DatedBy, Post};
 use crate::destination::{ChannelSpec, Standing, Visibility};
 use crate::mail::Correspondent;
@@ -80,6 +80,9 @@ pub(super) struct Entry {
     pub(super) date: DateTime<FixedOffset>,
     /// Where the date is from.
     pub(super) dated: Dated,
+    /// Whether newer messages of its thread were posted before it.
+    #[serde(default, skip_serializing_if = "Timeliness::is_in_time")]
+    pub(super) timeliness: Timeliness,
     /// What it says.
     pub(super) content: Content,
 }
@@ -130,6 +133,7 @@ impl Entry {
                 DatedBy::Sender => Dated::Sender,
                 DatedBy::Inferred => Dated::Inferred,
             },
+            timeliness: heading.timeliness,
             content: match &post.content {
                 post::Content::Text { text, number, of } => Content::Text { text: text.clone(), number: *number, of: *of },
                 post::Content::File { name, media_type, sha256, bytes } => {

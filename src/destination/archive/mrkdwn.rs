@@ -1,6 +1,7 @@
 //! Text as exports hold it: Slack's mrkdwn, in which nothing of a mail acts.
 
 use super::entry::{Dated, Entry};
+use crate::delivery::Timeliness;
 use crate::mail::Correspondent;
 
 /// Joins two characters without being seen: it keeps a mention or a link from being one.
@@ -65,6 +66,9 @@ fn date_line(entry: &Entry) -> String {
     }
     if entry.dated == Dated::Inferred {
         line.push_str(", inferred: the mail has no usable date");
+    }
+    if entry.timeliness == Timeliness::Late {
+        line.push_str(", arrived late: newer messages of its thread were posted before it");
     }
     line
 }

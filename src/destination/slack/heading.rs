@@ -3,6 +3,7 @@
 use chrono::{DateTime, FixedOffset, Offset as _, Utc};
 
 use super::text::line;
+use crate::delivery::Timeliness;
 use crate::destination::post::{DatedBy, Heading};
 use crate::mail::Correspondent;
 
@@ -45,11 +46,14 @@ pub(super) fn people(heading: &Heading) -> Vec<String> {
 
 /// The date: the sender's own clock first, then UTC. Slack cannot date a post back, so this is where the date lives.
 pub(super) fn date(heading: &Heading) -> String {
-    let shown = moment(&heading.date);
-    match heading.dated_by {
-        DatedBy::Sender => shown,
-        DatedBy::Inferred => format!("{shown}, inferred: the mail has no usable date"),
+    let mut shown = moment(&heading.date);
+    if heading.dated_by == DatedBy::Inferred {
+        shown.push_str(", inferred: the mail has no usable date");
     }
+    if heading.timeliness == Timeliness::Late {
+        shown.push_str(", arrived late: newer messages of its thread were posted before it");
+    }
+    shown
 }
 
 fn moment(date: &DateTime<FixedOffset>) -> String {
@@ -107,6 +111,7 @@ mod tests {
             subject: String::new(),
             date,
             dated_by,
+            timeliness: Timeliness::InTime,
         }
     }
 

@@ -97,7 +97,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::delivery::{ChannelName, DeliveryKey, DestinationName, Part};
+    use crate::delivery::{ChannelName, DeliveryKey, DestinationName, Part, Timeliness};
     use crate::destination::post::{Content, DatedBy};
     use crate::mail::{Address, Correspondent, Digest, MessageKey};
 
@@ -121,6 +121,7 @@ mod tests {
             subject: "Contract <v2>".to_owned(),
             date: DateTime::parse_from_rfc3339("2021-03-01T09:05:00+01:00").unwrap(),
             dated_by: DatedBy::Sender,
+            timeliness: Timeliness::InTime,
         }
     }
 

@@ -16,6 +16,7 @@ mod parameters;
 mod part;
 mod people;
 mod seal;
+mod signs;
 mod transfer;
 mod winmail;
 mod words;
@@ -72,6 +73,7 @@ pub fn parse(raw: &[u8]) -> Message {
         in_reply_to: all_ids(headers, "In-Reply-To", &mut notes),
         references: all_ids(headers, "References", &mut notes),
         conversation: headers.first("Thread-Index").and_then(conversation),
+        automatic: signs::read(&root, &subject, &from),
         subject,
         date,
         received: headers.first("Received").and_then(received),

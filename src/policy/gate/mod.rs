@@ -6,6 +6,7 @@
 //! | `nda` | is there an NDA, where the rules want one? | nobody |
 //! | `audience` | does somebody of the partner stand on the message? | nobody |
 //! | `authenticity` | is it from whom it says, where the source wants that? | `mailferry release` |
+//! | `loops` | did a person write it, and is it no more than people write? | `mailferry release` |
 //!
 //! [`carriage`] asks the same of an attachment; what it does not let pass is named in the text.
 
@@ -13,6 +14,7 @@ mod approval;
 mod attachments;
 mod audience;
 mod authenticity;
+mod loops;
 mod nda;
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,7 @@ use crate::delivery::{Approval, Reason};
 use crate::mail::Message;
 
 pub use self::attachments::{Carriage, carriage};
+pub use self::loops::{Arrivals, Breaker, Loops, Treatment, is_too_many};
 
 /// What a gate says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +59,10 @@ pub struct Case<'a> {
     pub partner: &'a Partner,
     /// Everyone.
     pub directory: &'a Directory,
+    /// What is done with mail of programs.
+    pub loops: &'a Loops,
+    /// How much arrived with it.
+    pub arrivals: Arrivals,
 }
 
 /// What can be asked without the message: whether anything at all may be said in the partner's channel.
@@ -66,9 +73,14 @@ pub fn judge_partner(rules: &Rules, partner: &Partner, approval: Option<&Approva
 /// What the message itself has to pass. `released` names the gates whose hold a person has lifted for this message; the
 /// audience is asked for all the same.
 pub fn judge(case: &Case<'_>, released: &[String]) -> Verdict {
-    let authenticity =
-        if released.iter().any(|gate| gate == authenticity::NAME) { Verdict::Pass } else { authenticity::judge(case) };
-    first_objection([audience::judge(case), authenticity])
+    let unless_released = |name: &str, judge: fn(&Case<'_>) -> Verdict| {
+        if released.iter().any(|gate| gate == name) { Verdict::Pass } else { judge(case) }
+    };
+    first_objection([
+        audience::judge(case),
+        unless_released(authenticity::NAME, authenticity::judge),
+        unless_released(loops::NAME, loops::judge),
+    ])
 }
 
 fn first_objection<const N: usize>(verdicts: [Verdict; N]) -> Verdict {

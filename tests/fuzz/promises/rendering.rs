@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use chrono::DateTime;
-use mailferry::delivery::{ChannelName, DeliveryKey, DestinationName, Part};
+use mailferry::delivery::{ChannelName, DeliveryKey, DestinationName, Part, Timeliness};
 use mailferry::destination::archive::ArchiveSettings;
 use mailferry::destination::post::{self, Content, DatedBy, HiddenText, Letter, Outline, Post};
 use mailferry::destination::{ArchiveDestination, ChannelSpec, Destination, EmptyFiles, Limits, Visibility, slack};
@@ -52,6 +52,7 @@ fn with_letter(raw: &[u8], stubs: &[(u32, String)], see: &dyn Fn(&Letter<'_>)) {
         reading: &message.reading(),
         date: DateTime::UNIX_EPOCH,
         dated_by: DatedBy::Sender,
+        timeliness: Timeliness::InTime,
         stubs,
         above: &stubs.iter().map(|(index, _)| index + 1).collect(),
         unsaid: None,

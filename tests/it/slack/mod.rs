@@ -13,7 +13,7 @@ mod wire;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use mailferry::delivery::{Attempt, ChannelId, ChannelName, DeliveryKey, DestinationName, Handle, Part, Receipt};
+use mailferry::delivery::{Attempt, ChannelId, ChannelName, DeliveryKey, DestinationName, Handle, Part, Receipt, Timeliness};
 use mailferry::destination::post::{Content, DatedBy, Heading};
 use mailferry::destination::{ChannelSpec, Destination, Failure, Post, Regard, SlackDestination, Standing, Visibility};
 use mailferry::mail::{Address, Correspondent, Digest, MessageKey};
@@ -34,6 +34,7 @@ fn heading() -> Heading {
         subject: "The plan".to_owned(),
         date: DateTime::parse_from_rfc3339("2021-03-01T09:05:00+01:00").unwrap(),
         dated_by: DatedBy::Sender,
+        timeliness: Timeliness::InTime,
     }
 }
 

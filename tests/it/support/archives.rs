@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use mailferry::delivery::{Attempt, ChannelId, ChannelName, DeliveryKey, DestinationName, Handle, Part, Receipt};
+use mailferry::delivery::{Attempt, ChannelId, ChannelName, DeliveryKey, DestinationName, Handle, Part, Receipt, Timeliness};
 use mailferry::destination::archive::ArchiveSettings;
 use mailferry::destination::post::{Content, DatedBy, Heading};
 use mailferry::destination::{ArchiveDestination, ChannelSpec, Destination, Failure, Post, Visibility};
@@ -145,6 +145,7 @@ pub(crate) fn heading(from: &str, date: &str, subject: &str) -> Heading {
         subject: subject.into(),
         date: DateTime::parse_from_rfc3339(date).unwrap(),
         dated_by: DatedBy::Sender,
+        timeliness: Timeliness::InTime,
     }
 }
 

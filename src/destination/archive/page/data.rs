@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use crate::delivery::Timeliness;
 use crate::destination::archive::catalogue::{Catalogue, Record, Thread};
 use crate::destination::archive::channel::Channel;
 use crate::destination::archive::entry::{Content, Dated, Entry};
@@ -122,6 +123,8 @@ pub(super) struct PostRow {
     date: String,
     #[serde(skip_serializing_if = "is_zero")]
     inferred: u8,
+    #[serde(skip_serializing_if = "is_zero")]
+    late: u8,
     #[serde(skip_serializing_if = "String::is_empty")]
     subject: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,6 +157,7 @@ impl From<Entry> for PostRow {
             user: user_id(entry.author.as_ref()),
             date: entry.date.to_rfc3339(),
             inferred: u8::from(entry.dated == Dated::Inferred),
+            late: u8::from(entry.timeliness == Timeliness::Late),
             via: entry.via.filter(|_| is_first).map(|list| list.address.to_string()),
             to: ids(&entry.to),
             cc: ids(&entry.cc),

@@ -30,7 +30,8 @@ function time(post, only) {
   const shown = new Date(`${post.date.slice(0, 19)}Z`);
   const zone = offset === "Z" || offset === "+00:00" ? "UTC" : offset;
   const text = only === "day" ? day(shown) : only === "clock" ? `${clock(shown)} ${zone}` : `${day(shown)}, ${clock(shown)} ${zone}`;
-  const note = post.inferred ? " (inferred: the mail has no usable date)" : "";
+  const inferred = post.inferred ? " (inferred: the mail has no usable date)" : "";
+  const note = inferred + (post.late ? " (arrived late: newer messages of its thread were posted before it)" : "");
   return make("time", { datetime: post.date, title: utc(date) + note, class: post.inferred ? "inferred" : null }, text);
 }
 

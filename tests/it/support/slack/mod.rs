@@ -27,7 +27,7 @@ use mailferry::destination::slack::SlackSettings;
 use tokio::sync::oneshot;
 
 pub(crate) use self::faults::{Fault, When};
-pub(crate) use self::world::{Call, Channel, World};
+pub(crate) use self::world::{Call, Channel, Message, World};
 
 /// A fake Slack that runs until it is dropped.
 pub(crate) struct FakeSlack {
