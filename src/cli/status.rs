@@ -142,6 +142,9 @@ fn print_health(health: &HealthReport, screen: &Screen) -> anyhow::Result<()> {
         if let Some(trouble) = &source.trouble {
             screen.line(format_args!("  in trouble since {}: {}", time(Some(trouble.since)), trouble.why))?;
         }
+        if let Some(rest) = &source.rest {
+            screen.line(format_args!("  {}", rest.why))?;
+        }
     }
     for (name, channel) in &health.channels {
         screen.line(format_args!("  #{name}: {} posts, the last {}", channel.posts, time(channel.last)))?;

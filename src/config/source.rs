@@ -1,17 +1,22 @@
 //! `[[source]]`: where mail comes from.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use super::table::Table;
 use super::{Setting, SourceConfig, SourceKind, name, oauth2, secret};
+use crate::mail::Digest;
 use crate::policy::UnverifiedSenders;
 use crate::policy::gate::Origin;
 use crate::position::SourceName;
-use crate::source::imap::{ImapSettings, Login, Security};
+use crate::source::imap::{Allowed, Daily, ImapSettings, Login, Security};
 
 /// Connections at once where the configuration does not say: Gmail allows 15, smaller servers 10 for a user, and people's
 /// own programs want some of them.
 const DEFAULT_MAX_CONNECTIONS: u64 = 4;
+
+/// Megabytes a day from Gmail where the configuration does not say: its 2,500, less what people's own programs download.
+const GMAIL_DAILY_MEGABYTES: u64 = 2_000;
 
 /// How senders may be treated whom nobody vouches for.
 pub(super) const UNVERIFIED: &[(&str, UnverifiedSenders)] =
@@ -86,6 +91,7 @@ fn imap(table: &mut Table<'_>, source: &str, setting: &Setting<'_>) -> Option<Im
     let login = login(table, source, setting);
     let mailboxes = table.texts("mailboxes").unwrap_or_default();
     let max_connections = table.integer("max_connections", 1..=32).unwrap_or(DEFAULT_MAX_CONNECTIONS);
+    let allowed = allowed(table, host.as_ref().map_or("", |host| &host.value), source, setting);
     Some(ImapSettings {
         host: host?.value,
         port: port.unwrap_or(default_port),
@@ -95,7 +101,24 @@ fn imap(table: &mut Table<'_>, source: &str, setting: &Setting<'_>) -> Option<Im
         login: login?,
         mailboxes: mailboxes.into_iter().map(|mailbox| mailbox.value).collect(),
         max_connections: usize::try_from(max_connections).ok()?,
+        allowed,
     })
+}
+
+/// What may be downloaded. Gmail suspends IMAP for an account beyond its 2,500 MB a day, so it has a bound by default.
+fn allowed(table: &mut Table<'_>, host: &str, source: &str, setting: &Setting<'_>) -> Allowed {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_gmail = ["gmail.com", "googlemail.com"]
+        .iter()
+        .any(|domain| host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.')));
+    let default = if is_gmail { GMAIL_DAILY_MEGABYTES } else { 0 };
+    let megabytes = table.integer("daily_megabytes", 0..=100_000_000).unwrap_or(default);
+    let rate = table.integer("messages_per_second", 0..=10_000).unwrap_or(0);
+    let kept = setting.state.join("budget").join(Digest::of(source.as_bytes()).to_string());
+    Allowed {
+        daily: (megabytes > 0).then_some(Daily { megabytes, kept }),
+        messages_per_second: u32::try_from(rate).ok().and_then(NonZero::new),
+    }
 }
 
 /// A password, or OAuth 2.

@@ -36,6 +36,9 @@ pub struct SourceHealth {
     pub caught_up: Option<DateTime<Utc>>,
     /// What is wrong since then; `None` where nothing is.
     pub trouble: Option<Trouble>,
+    /// Why it is left alone for now; `None` where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Rest>,
     /// Messages that were new.
     pub messages: u64,
     /// Positions whose message cannot be read.
@@ -70,6 +73,15 @@ pub struct Storm {
     pub messages: u64,
 }
 
+/// A source that is left alone, as what may be read of it in one day was read. That is no trouble.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rest {
+    /// Until when.
+    pub until: DateTime<Utc>,
+    /// Why, as a sentence.
+    pub why: String,
+}
+
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Trouble {
@@ -91,7 +103,8 @@ pub enum Needs {
 }
 
 impl HealthReport {
-    /// Why it is not well, each a sentence: sources that were not read to their end for so long, or need a person.
+    /// Why it is not well, each a sentence: sources that were not read to their end for so long and do not rest, or need a
+    /// person.
     pub fn complaints(&self, now: DateTime<Utc>, silent_after: Duration) -> Vec<String> {
         let silent: BTreeMap<_, _> = self.silent(now, silent_after).collect();
         let sources = self.sources.iter().filter_map(|(name, source)| {
@@ -109,9 +122,11 @@ impl HealthReport {
         sources.collect()
     }
 
-    /// The sources that were not read to their end for so long, and for how many seconds.
+    /// The sources that were not read to their end for so long and do not rest, and for how many seconds.
     pub(super) fn silent(&self, now: DateTime<Utc>, silent_after: Duration) -> impl Iterator<Item = (&SourceName, u64)> {
-        self.sources.iter().filter_map(move |(name, source)| {
+        let rests =
+            move |source: &SourceHealth| source.trouble.is_none() && source.rest.as_ref().is_some_and(|rest| rest.until > now);
+        self.sources.iter().filter(move |(_, source)| !rests(source)).filter_map(move |(name, source)| {
             let last = source.caught_up.or(self.since)?;
             let silence = (now - last).to_std().unwrap_or_default();
             (silence > silent_after).then_some((name, silence.as_secs()))
@@ -135,7 +150,13 @@ impl Health {
         let mut inner = self.inner();
         let source = inner.sources.entry(source.clone()).or_default();
         source.caught_up = Some(at);
-        source.trouble = None;
+        (source.trouble, source.rest) = (None, None);
+    }
+
+    pub(super) fn source_rests(&self, source: &SourceName, until: DateTime<Utc>, why: String) {
+        let mut inner = self.inner();
+        let source = inner.sources.entry(source.clone()).or_default();
+        (source.trouble, source.rest) = (None, Some(Rest { until, why }));
     }
 
     pub(super) fn source_trouble(&self, source: &SourceName, at: DateTime<Utc>, why: String, needs: Option<Needs>) {
@@ -198,4 +219,26 @@ impl Health {
 fn lasting(slot: &mut Option<Trouble>, at: DateTime<Utc>, why: String) {
     let since = slot.as_ref().map_or(at, |trouble| trouble.since);
     *slot = Some(Trouble { since, why, needs: None });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_rests_is_no_complaint_until_its_rest_is_over() {
+        let at = |hour: i64| DateTime::UNIX_EPOCH + chrono::Duration::hours(hour);
+        let (health, vendors) = (Health::default(), SourceName::new("vendors"));
+        let complaints = |hour| health.report().complaints(at(hour), Duration::from_secs(900));
+        health.begins(at(0), [vendors.clone()].into_iter());
+        health.source_trouble(&vendors, at(0), "the connection broke".into(), None);
+        assert_eq!(complaints(1), ["vendors was not read to its end for 3600 s: the connection broke"]);
+        health.source_rests(&vendors, at(24), "vendors rests".into());
+        assert_eq!(complaints(2), Vec::<String>::new());
+        assert_eq!(complaints(25).len(), 1, "it should have gone on");
+        health.source_trouble(&vendors, at(3), "the login is refused".into(), None);
+        assert_eq!(complaints(4).len(), 1, "trouble is trouble");
+        health.caught_up(&vendors, at(5));
+        assert_eq!(health.report().sources[&vendors].rest, None);
+    }
 }

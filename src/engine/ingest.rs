@@ -13,6 +13,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use super::understand::{self, Understood};
 use super::{Keeping, Stage, World};
 use crate::ledger::{Admission, Admitted, Completeness};
+use crate::mail::ObjectId;
 use crate::position::{Checkpoint, Position, SourceName};
 use crate::report::IngestReport;
 use crate::source::{Inlet, Known, Parcel, Scanned, Source, SourceError, outlet};
@@ -152,7 +153,7 @@ fn tell(world: &World, report: &mut IngestReport, told: &[Parcel]) {
                 world.watch.say(&format!("source {}: {mailbox}: {error}", parcel.source));
                 report.mailbox_failed(&parcel.source, mailbox, &error.to_string());
             }
-            Scanned::Message(_) | Scanned::Unreadable { .. } | Scanned::MailboxDone { .. } => {}
+            Scanned::Message(_) | Scanned::Copy { .. } | Scanned::Unreadable { .. } | Scanned::MailboxDone { .. } => {}
         }
     }
 }
@@ -174,6 +175,10 @@ fn count(world: &World, report: &mut IngestReport, understood: Vec<Understood>, 
                 messages += 1;
                 report.counted(&position.source, *admitted, 0);
                 world.watch.say(&format!("{position} cannot be read: {reason}"));
+            }
+            Admission::Copy { position, .. } => {
+                messages += 1;
+                report.counted(&position.source, *admitted, 0);
             }
             Admission::MailboxDone { .. } => {}
         }
@@ -205,5 +210,9 @@ impl Known for KnownToLedger {
 
     fn has(&self, position: &Position) -> bool {
         self.world.ledger.has(position).unwrap_or(false)
+    }
+
+    fn holds(&self, object: &ObjectId) -> bool {
+        self.world.ledger.holds(object).unwrap_or(false)
     }
 }

@@ -112,6 +112,10 @@ impl Signs for SignsOf {
     }
 
     fn trouble(&self, error: &SourceError, pause: Duration) {
+        if let SourceError::Resting { until, .. } = error {
+            tracing::info!(%error, source.name = %self.source, "the source rests");
+            return self.world.health.source_rests(&self.source, *until, error.to_string());
+        }
         tracing::warn!(%error, source.name = %self.source, pause_ms = pause.as_millis(), "the source cannot be read; it is tried again");
         let at = (self.world.clock)();
         let needs = error.is_login().then_some(Needs::Person);

@@ -55,6 +55,7 @@ pub(super) fn message(world: &World, found: Found, phase: Phase, now: DateTime<U
         end,
         bound_for,
         notes: found.notes.into_iter().chain(parsed.notes).collect(),
+        object: found.object,
         position: found.position,
         checkpoint: found.checkpoint,
     };
@@ -68,6 +69,9 @@ pub(super) fn parcel(world: &World, parcel: &mut Parcel, now: DateTime<Utc>) -> 
     let nothing = Scanned::Expected { mailbox: String::new(), messages: None, bytes: None };
     let admission = match std::mem::replace(&mut parcel.scanned, nothing) {
         Scanned::Message(found) => return message(world, found, phase, now).map(Some),
+        Scanned::Copy { position, object, sent, checkpoint } => {
+            Admission::Copy { position, object, sent: sent == Sent::Yes, checkpoint }
+        }
         Scanned::Unreadable { position, reason, checkpoint } => Admission::Unreadable { position, reason, checkpoint },
         Scanned::MailboxDone { mailbox, checkpoint } => {
             Admission::MailboxDone { source: parcel.source.clone(), mailbox, checkpoint }

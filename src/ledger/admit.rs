@@ -16,7 +16,7 @@ use super::threads::Threads;
 use super::{Ledger, LedgerError, decode, encode};
 use crate::delivery::{ChannelName, DestinationName, PartnerName};
 use crate::mail::thread::{Links, place};
-use crate::mail::{Address, Digest, MessageId, MessageKey};
+use crate::mail::{Address, Digest, MessageId, MessageKey, ObjectId};
 use crate::position::{Checkpoint, Position, SourceName};
 
 /// One thing for the ledger, in the order in which its source sent it.
@@ -24,6 +24,17 @@ use crate::position::{Checkpoint, Position, SourceName};
 pub enum Admission {
     /// A message at a position.
     Message(Box<Candidate>),
+    /// A position that shows a message which was admitted under this object.
+    Copy {
+        /// The position.
+        position: Position,
+        /// What the account calls the message.
+        object: ObjectId,
+        /// Whether it was seen in a mailbox of what we sent.
+        sent: bool,
+        /// Where to go on.
+        checkpoint: Option<Checkpoint>,
+    },
     /// A position whose message cannot be read.
     Unreadable {
         /// The position.
@@ -74,6 +85,9 @@ pub struct Candidate {
     pub bound_for: Vec<Bound>,
     /// What was odd.
     pub notes: Vec<String>,
+    /// What the account calls it, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectId>,
     /// Where to go on.
     pub checkpoint: Option<Checkpoint>,
 }
@@ -180,6 +194,17 @@ impl Ledger {
 fn admit_one(edit: &mut Edit<'_>, admission: &Admission) -> Result<Admitted, LedgerError> {
     match admission {
         Admission::Message(candidate) => admit_message(edit, candidate),
+        Admission::Copy { position, object, sent, checkpoint } => {
+            if is_settled(edit, position)? {
+                reach(edit, &position.source, &position.mailbox, checkpoint.as_ref())?;
+                return Ok(Admitted::Known);
+            }
+            let bytes = edit.get(&keys::object(object))?;
+            let bytes = bytes.ok_or_else(|| LedgerError::Damaged(format!("{position} shows a message that is not recorded")))?;
+            let (message, position, checkpoint) = (decode(&bytes)?, position.clone(), checkpoint.clone());
+            edit.make(Change::Seen { position, message, sent: *sent, object: None, checkpoint })?;
+            Ok(Admitted::Duplicate)
+        }
         Admission::Unreadable { position, reason, checkpoint } => {
             let before = edit.get(&keys::position(position))?.map(|bytes| PositionRecord::from_bytes(&bytes)).transpose()?;
             match before {
@@ -206,9 +231,7 @@ fn admit_one(edit: &mut Edit<'_>, admission: &Admission) -> Result<Admitted, Led
 
 fn admit_message(edit: &mut Edit<'_>, candidate: &Candidate) -> Result<Admitted, LedgerError> {
     let position = &candidate.position;
-    if let Some(bytes) = edit.get(&keys::position(position))?
-        && !matches!(PositionRecord::from_bytes(&bytes)?, PositionRecord::Unreadable(_))
-    {
+    if is_settled(edit, position)? {
         reach(edit, &position.source, &position.mailbox, candidate.checkpoint.as_ref())?;
         return Ok(Admitted::Known);
     }
@@ -217,9 +240,16 @@ fn admit_message(edit: &mut Edit<'_>, candidate: &Candidate) -> Result<Admitted,
         edit.make(Change::Admitted(Box::new(candidate.clone())))?;
         return Ok(Admitted::New);
     }
+    let object = candidate.object.filter(|object| edit.get(&keys::object(object)).is_ok_and(|known| known.is_none()));
     let (position, checkpoint) = (position.clone(), candidate.checkpoint.clone());
-    edit.make(Change::Seen { position, message, sent: candidate.sent, checkpoint })?;
+    edit.make(Change::Seen { position, message, sent: candidate.sent, object, checkpoint })?;
     Ok(Admitted::Duplicate)
+}
+
+/// Whether a position was recorded with its message.
+fn is_settled(edit: &Edit<'_>, position: &Position) -> Result<bool, LedgerError> {
+    let before = edit.get(&keys::position(position))?.map(|bytes| PositionRecord::from_bytes(&bytes)).transpose()?;
+    Ok(before.is_some_and(|before| !matches!(before, PositionRecord::Unreadable(_))))
 }
 
 /// Moves a checkpoint, unless it stands there already.
@@ -271,6 +301,12 @@ pub(super) fn seen(
     reached_at(transaction, position, checkpoint)
 }
 
+/// An account calls a message so.
+pub(super) fn called(transaction: &mut Overlay<'_>, object: &ObjectId, message: &MessageKey) -> Result<(), LedgerError> {
+    transaction.put(keys::object(object), encode(message)?);
+    Ok(())
+}
+
 pub(super) fn admitted(transaction: &mut Overlay<'_>, stamp: &Stamp, candidate: &Candidate) -> Result<(), LedgerError> {
     let key = candidate.links.key;
     let thread = place(&candidate.links, &mut Threads(transaction))?;
@@ -295,6 +331,9 @@ pub(super) fn admitted(transaction: &mut Overlay<'_>, stamp: &Stamp, candidate: 
         batch: stamp.batch,
         notes: candidate.notes.clone(),
     };
+    if let Some(object) = &candidate.object {
+        called(transaction, object, &key)?;
+    }
     transaction.put(keys::message_of(&thread, candidate.date, &key), Vec::new());
     transaction.put(keys::message(&key), encode(&record)?);
     transaction.put(keys::position(&candidate.position), PositionRecord::Admitted(key).to_bytes());

@@ -13,7 +13,7 @@ use super::state::Event;
 use super::store::Overlay;
 use super::undo;
 use crate::delivery::{Approval, DeliveryKey, Part, PartnerName, Timeliness};
-use crate::mail::{Digest, MessageKey};
+use crate::mail::{Digest, MessageKey, ObjectId};
 use crate::position::{Checkpoint, Position, SourceName};
 
 /// One change.
@@ -41,6 +41,9 @@ pub enum Change {
         message: MessageKey,
         /// Whether it was seen in a mailbox of what we sent.
         sent: bool,
+        /// What the account calls the message, where that was not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<ObjectId>,
         /// Where to go on.
         checkpoint: Option<Checkpoint>,
     },
@@ -185,7 +188,10 @@ pub(super) fn apply(transaction: &mut Overlay<'_>, stamp: &Stamp, change: &Chang
         Change::Began { command, .. } => batch::begin(transaction, stamp, command),
         Change::Ended {} => batch::end(transaction, stamp),
         Change::Admitted(candidate) => admit::admitted(transaction, stamp, candidate),
-        Change::Seen { position, message, sent, checkpoint } => {
+        Change::Seen { position, message, sent, object, checkpoint } => {
+            if let Some(object) = object {
+                admit::called(transaction, object, message)?;
+            }
             admit::seen(transaction, position, *message, *sent, checkpoint.as_ref())
         }
         Change::Unreadable { position, reason, checkpoint } => {

@@ -7,7 +7,7 @@ use super::audit::BatchId;
 use super::record::CrossingId;
 use crate::delivery::{ChannelName, DestinationName, PartnerName};
 use crate::mail::id::Digest;
-use crate::mail::{MessageId, MessageKey, ThreadId};
+use crate::mail::{MessageId, MessageKey, ObjectId, ThreadId};
 use crate::position::{Position, SourceName};
 
 /// The tables.
@@ -29,6 +29,8 @@ pub(super) mod table {
     pub(in crate::ledger) const THREAD: &[u8] = b"T";
     /// First posts of threads that have turned out to go on in another one, and do not say so yet.
     pub(in crate::ledger) const SEVERED: &[u8] = b"L";
+    /// What accounts call messages.
+    pub(in crate::ledger) const OBJECT: &[u8] = b"G";
     /// What waits in a channel's queue and arrived live, in order of arrival.
     pub(in crate::ledger) const LIVE: &[u8] = b"U";
     /// What arrived live, by correspondent and by thread.
@@ -59,6 +61,10 @@ pub(super) fn date(at: DateTime<Utc>) -> [u8; 8] {
 
 pub(super) fn message(key: &MessageKey) -> Vec<u8> {
     [table::MESSAGE, key.digest().as_bytes()].concat()
+}
+
+pub(super) fn object(object: &ObjectId) -> Vec<u8> {
+    [table::OBJECT, object.digest().as_bytes()].concat()
 }
 
 pub(super) fn position(position: &Position) -> Vec<u8> {

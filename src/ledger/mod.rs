@@ -43,7 +43,7 @@ use self::lock::StateLock;
 use self::recover::{Standing, catch_up};
 use self::store::{Overlay, Scratch, Store};
 use crate::disk::Disk;
-use crate::mail::MessageKey;
+use crate::mail::{MessageKey, ObjectId};
 use crate::position::{Checkpoint, Position, SourceName};
 
 pub use self::admit::{Admission, Admitted, Bound, Candidate};
@@ -222,6 +222,14 @@ impl Ledger {
     /// When the index cannot be read.
     pub fn has(&self, position: &Position) -> Result<bool, LedgerError> {
         Ok(self.store.get(&keys::position(position))?.is_some())
+    }
+
+    /// Whether the message that an account calls so was admitted.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn holds(&self, object: &ObjectId) -> Result<bool, LedgerError> {
+        Ok(self.store.get(&keys::object(object))?.is_some())
     }
 
     /// Whether a message was admitted.

@@ -149,6 +149,24 @@ impl fmt::Display for MessageId {
     }
 }
 
+/// What an account calls one message, wherever in it the message stands (RFC 8474 EMAILID, Gmail's X-GM-MSGID): a digest of
+/// the account, of the server's own name for the message and of its size. The same means the same content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ObjectId(Digest);
+
+impl ObjectId {
+    /// Wraps the digest that a source made.
+    pub fn new(digest: Digest) -> Self {
+        Self(digest)
+    }
+
+    /// The digest.
+    pub fn digest(&self) -> &Digest {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,7 +29,7 @@ pub use self::attachment::{Attachment, Parts};
 pub use self::authentication::AuthenticationResults;
 pub use self::author::Byline;
 pub use self::automatic::Automatic;
-pub use self::id::{Digest, MessageId, MessageKey, ThreadId};
+pub use self::id::{Digest, MessageId, MessageKey, ObjectId, ThreadId};
 pub use self::parse::parse;
 pub use self::text::Body;
 

@@ -52,7 +52,9 @@ impl Kind for Eml {
         for (file, position) in new {
             let mail = holds::open(file).map_err(|error| format!("cannot be read: {error}")).and_then(read_mail);
             outlet.send_blocking(match mail {
-                Ok((raw, notes)) => Scanned::Message(Found { position, raw, internal_date: None, sent, checkpoint: None, notes }),
+                Ok((raw, notes)) => {
+                    Scanned::Message(Found { position, raw, internal_date: None, sent, checkpoint: None, notes, object: None })
+                }
                 Err(reason) => Scanned::Unreadable { position, reason, checkpoint: None },
             })?;
         }

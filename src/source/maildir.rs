@@ -102,7 +102,7 @@ fn read_message(file: &Path, position: Position, sent: Sent, moves: &mut Moves<'
     }
     Some(match read.map_err(|error| format!("cannot be read: {error}")).and_then(|(raw, delivered)| Ok((raw?, delivered))) {
         Ok(((raw, notes), delivered)) => {
-            Scanned::Message(Found { position, raw, internal_date: delivered, sent, checkpoint: None, notes })
+            Scanned::Message(Found { position, raw, internal_date: delivered, sent, checkpoint: None, notes, object: None })
         }
         Err(reason) => Scanned::Unreadable { position, reason, checkpoint: None },
     })

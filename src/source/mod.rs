@@ -30,6 +30,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::finding::Finding;
+use crate::mail::ObjectId;
 use crate::position::{Checkpoint, Position, SourceName};
 
 pub use self::census::{Census, Counted, MAX_NAMED};
@@ -63,6 +64,17 @@ pub enum Scanned {
     },
     /// One raw message.
     Message(Found),
+    /// A position that shows a message which is known by its object, so that it was not read again.
+    Copy {
+        /// Where it is.
+        position: Position,
+        /// What the account calls it.
+        object: ObjectId,
+        /// Whether it stands in the mailbox of what we sent.
+        sent: Sent,
+        /// Where to go on once this is recorded.
+        checkpoint: Option<Checkpoint>,
+    },
     /// A position whose message cannot be read.
     Unreadable {
         /// Where it is.
@@ -103,6 +115,8 @@ pub struct Found {
     pub checkpoint: Option<Checkpoint>,
     /// What was odd about its place, such as a doubtful mbox boundary.
     pub notes: Vec<String>,
+    /// What the account calls it, where it says so.
+    pub object: Option<ObjectId>,
 }
 
 /// Whether a mailbox holds what we sent (SPECIAL-USE `\Sent`).
@@ -120,6 +134,8 @@ pub trait Known: Send + Sync {
     fn checkpoint(&self, mailbox: &str) -> Option<Checkpoint>;
     /// Whether this position was recorded before, readable or not.
     fn has(&self, position: &Position) -> bool;
+    /// Whether the message that the account calls so was admitted.
+    fn holds(&self, object: &ObjectId) -> bool;
 }
 
 /// What a source that is followed tells of itself.
@@ -188,6 +204,16 @@ pub enum SourceError {
         what: String,
         /// What was seen.
         why: String,
+    },
+    /// It is left alone until then, as no more of it may be read today.
+    #[error("{what} rests until {}: {why}", .until.format("%Y-%m-%d %H:%M UTC"))]
+    Resting {
+        /// What rests.
+        what: String,
+        /// Why.
+        why: String,
+        /// Until when; then it is gone on with where it stopped.
+        until: DateTime<Utc>,
     },
     /// The receiving side is gone: the run is being stopped.
     #[error("stopped")]

@@ -94,7 +94,11 @@ impl Outlet {
 fn weight(scanned: &Scanned) -> u32 {
     match scanned {
         Scanned::Message(found) => u32::try_from(found.raw.len()).unwrap_or(u32::MAX).clamp(1, MAX_BYTES_IN_FLIGHT),
-        Scanned::Expected { .. } | Scanned::Unreadable { .. } | Scanned::MailboxDone { .. } | Scanned::MailboxFailed { .. } => 1,
+        Scanned::Expected { .. }
+        | Scanned::Copy { .. }
+        | Scanned::Unreadable { .. }
+        | Scanned::MailboxDone { .. }
+        | Scanned::MailboxFailed { .. } => 1,
     }
 }
 

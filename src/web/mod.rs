@@ -85,6 +85,9 @@ fn exposition(report: &HealthReport) -> String {
     );
     let trouble = source(|source| i64::from(source.trouble.is_some()));
     family(&mut text, Kind::Gauge, "mailferry_source_trouble", "Whether the source cannot be read now.", trouble);
+    let rests = source(|source| source.rest.as_ref().map_or(0, |rest| rest.until.timestamp()));
+    let help = "Until when the source rests, as what may be read of it in one day was read; 0 where it does not.";
+    family(&mut text, Kind::Gauge, "mailferry_source_rests_until_timestamp_seconds", help, rests);
     let needs = source(|source| i64::from(source.trouble.as_ref().is_some_and(|trouble| trouble.needs.is_some())));
     family(
         &mut text,

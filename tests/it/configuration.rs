@@ -115,6 +115,22 @@ fn an_imap_source_is_strict_and_secure_by_default() {
 }
 
 #[test]
+fn gmail_has_a_budget_for_each_day_unless_the_file_says_otherwise() {
+    let megabytes = |host: &str, keys: &str| {
+        let text = imap_with(keys).replace("imap.ourco.example", host);
+        let SourceKind::Imap(imap) = read(&text).unwrap().sources.remove(0).kind else { panic!() };
+        imap.allowed.daily.map(|daily| daily.megabytes)
+    };
+    assert_eq!(megabytes("imap.gmail.com", ""), Some(2000));
+    assert_eq!(megabytes("IMAP.GoogleMail.com", ""), Some(2000));
+    assert_eq!(megabytes("imap.gmail.com", "daily_megabytes = 0"), None);
+    assert_eq!(megabytes("notgmail.com", ""), None);
+    assert_eq!(megabytes("imap.ourco.example", "daily_megabytes = 500"), Some(500));
+    let SourceKind::Imap(imap) = read(&imap_with("messages_per_second = 4")).unwrap().sources.remove(0).kind else { panic!() };
+    assert_eq!(imap.allowed.messages_per_second.map(u32::from), Some(4));
+}
+
+#[test]
 fn oauth2_stands_in_place_of_a_password_and_what_is_written_says_the_grant() {
     let login = |oauth2: &str| -> Result<_, String> {
         let text = imap_with("").replace("password = { command = \"echo open sesame\" }", &format!("oauth2 = {{ {oauth2} }}"));

@@ -16,6 +16,7 @@ fn the_example_loads_and_shows_the_defaults() {
     let (SourceKind::Imap(shown), SourceKind::Imap(default)) = (&example.sources[0].kind, &defaults.sources[0].kind) else {
         panic!()
     };
+    assert_eq!(format!("{:?}", shown.allowed), format!("{:?}", default.allowed));
     assert_eq!((shown.port, shown.security, shown.max_connections), (default.port, default.security, default.max_connections));
 
     let slack = "kind = \"slack\"\ntoken = { env = \"T\" }";

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use mailferry::delivery::{Attempt, ChannelName, DestinationName, Handle, Part, PartnerName, Reason, Receipt, Timeliness};
 use mailferry::ledger::{Admission, Admitted, Bound, Candidate, Completeness, Cursor, End, Event, Ledger, LedgerError};
 use mailferry::mail::thread::Links;
-use mailferry::mail::{Address, Digest, MessageId, MessageKey};
+use mailferry::mail::{Address, Digest, MessageId, MessageKey, ObjectId};
 use mailferry::position::{Checkpoint, Position, SourceName};
 use proptest::prelude::*;
 
@@ -38,6 +38,7 @@ fn message(name: &str, day: i64, position: Position, ids: &[&str]) -> Admission 
         end: End::Routed,
         bound_for: vec![Bound { partner: PartnerName::new("Acme"), destination: slack(), channel: acme() }],
         notes: Vec::new(),
+        object: None,
         checkpoint: Some(Checkpoint(format!("after {}", position.place))),
         position,
     }))
@@ -99,6 +100,32 @@ fn one_message_at_many_positions_is_one_message() {
     let sums = ledger.sums().unwrap();
     assert_eq!((sums.messages, sums.duplicates, sums.add_up()), (1, 1, true));
     assert_eq!(queue(&ledger), [key("a")]);
+}
+
+#[test]
+fn a_copy_is_known_by_what_the_account_calls_the_message_also_after_a_rebuild() {
+    let dir = tempfile::tempdir().unwrap();
+    let object = |name: &str| ObjectId::new(Digest::of(name.as_bytes()));
+    let named = |position: Position, called: &str| {
+        let Admission::Message(candidate) = message("a", 1, position, &["a"]) else { panic!() };
+        Admission::Message(Box::new(Candidate { object: Some(object(called)), ..*candidate }))
+    };
+    let copy =
+        |position: Position, called: &str| Admission::Copy { position, object: object(called), sent: true, checkpoint: None };
+    let ledger = open(&dir);
+    // The message stands in an archive too, so that this account shows a copy of it with a name of its own.
+    let batch = [message("a", 1, place("x", "1"), &["a"]), named(place("y", "1"), "first"), named(place("y", "2"), "second")];
+    assert_eq!(ledger.admit(&batch).unwrap(), [Admitted::New, Admitted::Duplicate, Admitted::Duplicate]);
+    assert!(ledger.holds(&object("first")).unwrap() && !ledger.holds(&object("third")).unwrap());
+    drop(ledger);
+    std::fs::remove_dir_all(dir.path().join("ledger")).unwrap();
+    let ledger = open(&dir);
+    let copies = [copy(place("z", "1"), "first"), copy(place("z", "2"), "second"), copy(place("z", "2"), "second")];
+    assert_eq!(ledger.admit(&copies).unwrap(), [Admitted::Duplicate, Admitted::Duplicate, Admitted::Known]);
+    let sums = ledger.sums().unwrap();
+    assert_eq!((sums.messages, sums.duplicates, sums.add_up()), (1, 4, true));
+    assert!(ledger.admit([&copy(place("z", "3"), "third")]).is_err(), "nothing is recorded of what is not known");
+    assert!(!ledger.has(&place("z", "3")).unwrap());
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn lines(sent: &[Scanned]) -> Vec<String> {
             }
             Scanned::Unreadable { position, reason, .. } => Some(format!("{}: {reason}", position.mailbox)),
             Scanned::MailboxFailed { mailbox, error } => Some(format!("{mailbox} failed: {error}")),
-            Scanned::Expected { .. } | Scanned::MailboxDone { .. } => None,
+            Scanned::Copy { .. } | Scanned::Expected { .. } | Scanned::MailboxDone { .. } => None,
         })
         .collect()
 }

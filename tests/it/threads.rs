@@ -341,6 +341,7 @@ fn threads_of_a_ledger(mails: &[Links], order: &[usize], portions: usize) -> BTr
             end: End::Internal,
             bound_for: Vec::new(),
             notes: Vec::new(),
+            object: None,
             checkpoint: None,
             position,
         }))

@@ -3,9 +3,11 @@
 
 use chrono::{DateTime, Utc};
 
+use super::command::Command;
 use super::cursor::Window;
 use super::failure::Failure;
-use super::fetch::{self, AskDate, Content, Outline, PIECE_BYTES};
+use super::fetch::{self, AskDate, Content, PIECE_BYTES};
+use super::outline::Outline;
 use super::progress::{Partial, TRIES_ALONE};
 use super::reader::{Fetched, Listed, Reader};
 use crate::source::{Closed, MAX_MESSAGE_BYTES, SourceError};
@@ -67,12 +69,22 @@ impl Reader<'_> {
         self.send_unreadable(uid, reason).await
     }
 
-    /// Whether it was expunged since it was listed (RFC 2180 4.1).
-    async fn is_gone(&mut self, uid: u32) -> Result<bool, Failure> {
-        Ok(fetch::existing(self.connection, Window { first: uid, last: Some(uid) }).await?.is_empty())
+    /// Whether it was expunged since it was listed (RFC 2180 4.1). Some servers find that out when they are asked for news
+    /// and not before (Courier).
+    pub(super) async fn is_gone(&mut self, uid: u32) -> Result<bool, Failure> {
+        let window = Window { first: uid, last: Some(uid) };
+        if fetch::existing(self.connection, window).await?.is_empty() {
+            return Ok(true);
+        }
+        match self.connection.run(Command::new("NOOP"), |_| {}).await {
+            Err(failure) if failure.is_lost() || failure.is_throttle() => return Err(failure),
+            Ok(()) | Err(_) => {}
+        }
+        Ok(fetch::existing(self.connection, window).await?.is_empty())
     }
 
     async fn ask(&mut self, one: Listed) -> Result<Answer, Failure> {
+        self.may_ask(1).await?;
         match one.outline.size {
             Some(size) if u64::from(size) > MAX_MESSAGE_BYTES => Ok(Answer::TooLong),
             Some(size) if size <= PIECE_BYTES => self.ask_for_whole(one).await,
@@ -83,7 +95,10 @@ impl Reader<'_> {
     async fn ask_for_whole(&mut self, one: Listed) -> Result<Answer, Failure> {
         let answer = fetch::whole_message(self.connection, one.uid).await?;
         Ok(match answer.content {
-            Content::Whole(raw) => finish(raw, one.outline.internal_date, one.outline),
+            Content::Whole(raw) => {
+                self.errand.allowance.spend(raw.len());
+                finish(raw, one.outline.internal_date, one.outline)
+            }
             Content::Part(_) | Content::Nothing => Answer::Nothing,
         })
     }
@@ -106,8 +121,12 @@ impl Reader<'_> {
                 Content::Part(bytes) => bytes,
                 Content::Nothing if offset > 0 => Vec::new(),
                 Content::Nothing => return Ok(Answer::Nothing),
-                Content::Whole(raw) => return Ok(finish(raw, partial.internal_date, one.outline)),
+                Content::Whole(raw) => {
+                    self.errand.allowance.spend(raw.len());
+                    return Ok(finish(raw, partial.internal_date, one.outline));
+                }
             };
+            self.errand.allowance.spend(came.len());
             partial.bytes.extend_from_slice(&came);
             if partial.bytes.len() as u64 > MAX_MESSAGE_BYTES {
                 return Ok(Answer::TooLong);
@@ -149,5 +168,5 @@ fn finish(raw: Vec<u8>, internal_date: Option<DateTime<Utc>>, outline: Outline) 
     }
     let notes = outline.size.filter(|size| *size > PIECE_BYTES && raw.len() < *size as usize);
     let notes = notes.map(|size| format!("the server announced {size} bytes and sent {}", raw.len()));
-    Answer::Message(Fetched { raw, internal_date, notes: notes.into_iter().collect() })
+    Answer::Message(Fetched { raw, internal_date, notes: notes.into_iter().collect(), object: outline.object })
 }

@@ -92,9 +92,11 @@ fn step(error: &SourceError) -> &'static str {
     match error {
         SourceError::Tls { .. } => "TLS",
         SourceError::Login { .. } | SourceError::Token { .. } => "login",
-        SourceError::Unreachable { .. } | SourceError::Missing { .. } | SourceError::Broken { .. } | SourceError::Stopped => {
-            "connection"
-        }
+        SourceError::Unreachable { .. }
+        | SourceError::Missing { .. }
+        | SourceError::Broken { .. }
+        | SourceError::Resting { .. }
+        | SourceError::Stopped => "connection",
     }
 }
 
@@ -108,6 +110,7 @@ fn advice(error: &SourceError) -> &str {
         SourceError::Token { advice, .. } => advice,
         SourceError::Missing { .. } => "correct the name in mailboxes, or leave mailboxes out to read all",
         SourceError::Broken { .. } => "try again later; if it stays, the server's administrator can see why in its log",
+        SourceError::Resting { .. } => "wait, or set daily_megabytes to what the provider allows",
         SourceError::Stopped => "run it again",
     }
 }

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::failure::{Failure, said};
 use super::idle::Event;
+use super::objects::Objects;
 
 /// What an IMAP connection runs over: TCP, or TLS over TCP.
 pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + Sync + fmt::Debug {}
@@ -62,6 +63,7 @@ pub(super) struct Connection {
     /// Messages in the open mailbox, where the server has said so.
     held: Option<u32>,
     arrivals: u64,
+    objects: Objects,
     answer_limit: Duration,
     command_limit: Duration,
 }
@@ -81,9 +83,21 @@ enum Step {
 }
 
 impl Connection {
-    /// A connection over an open wire; each answer may take `answer_limit`, each command `command_limit`.
-    pub(super) fn new(wire: Box<dyn Wire>, answer_limit: Duration, command_limit: Duration) -> Self {
-        Self { client: Client::new(wire), commands: 0, expunged: 0, held: None, arrivals: 0, answer_limit, command_limit }
+    /// A connection over an open wire to an account whose messages have these names; each answer may take `answer_limit`,
+    /// each command `command_limit`.
+    pub(super) fn new(wire: Box<dyn Wire>, objects: Objects, answer_limit: Duration, command_limit: Duration) -> Self {
+        let client = Client::new(wire);
+        Self { client, commands: 0, expunged: 0, held: None, arrivals: 0, objects, answer_limit, command_limit }
+    }
+
+    /// What the account calls its messages.
+    pub(super) fn objects(&self) -> Objects {
+        self.objects
+    }
+
+    /// From here on its messages have these names.
+    pub(super) fn name_objects(&mut self, objects: Objects) {
+        self.objects = objects;
     }
 
     /// From here on each answer may take `answer_limit`.

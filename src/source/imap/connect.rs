@@ -15,11 +15,15 @@ use tracing::debug;
 
 use super::command::{Command, Connection, Greeting, Wire};
 use super::failure::Failure;
-use super::login::{Capabilities, log_in};
+use super::login::{Capabilities, is_preauth, log_in};
 use super::oauth2::Tokens;
+use super::objects::Objects;
 use super::patience::Patience;
 use super::{ImapSettings, Security, tls};
 use crate::source::SourceError;
+
+/// Why a server that knows us before TLS began is refused.
+const NO_STARTTLS: &str = "the server skips the login, and with it STARTTLS";
 
 /// How long the answer to LOGOUT is waited for: it changes nothing.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -89,6 +93,7 @@ impl Account {
             Greeting::Known => Capabilities::ask(&mut connection).await?,
         };
         capabilities.introduce(&mut connection).await?;
+        connection.name_objects(Objects::of(&capabilities, &self.settings));
         connection.wait_for_answers(self.patience.answer);
         debug!(imap.host = %self.settings.host, "connected");
         Ok(Session { connection, capabilities, security: self.security() })
@@ -131,13 +136,17 @@ impl Account {
         Err(self.unreachable(why))
     }
 
-    /// STARTTLS (RFC 3501 6.2.1). Whatever comes in its place is a refusal: a password never follows it.
+    /// STARTTLS (RFC 3501 6.2.1). Whatever comes in its place is a refusal: a password never follows it. PREAUTH before TLS
+    /// is one too: in that state there is no STARTTLS, so whoever can write into the connection could prevent it (RFC 9051
+    /// 11.3 speaks of this attack).
     async fn start_tls(&self, connector: &TlsConnector, tcp: TcpStream) -> Result<(Connection, Greeting), Failure> {
         let (mut connection, greeting) = self.greet(Box::new(tcp)).await?;
-        if greeting == Greeting::Known {
-            return Err(self.insecure("the server skips the login, and with it STARTTLS"));
+        let mut is_known = greeting == Greeting::Known;
+        if is_known {
+            return Err(self.insecure(NO_STARTTLS));
         }
-        match connection.run(Command::new("STARTTLS"), |_| {}).await {
+        match connection.run(Command::new("STARTTLS"), |answer| is_known |= is_preauth(answer)).await {
+            _ if is_known => return Err(self.insecure(NO_STARTTLS)),
             Ok(()) => {}
             Err(refusal @ (Failure::No(_) | Failure::Bad(_))) => return Err(self.insecure(refusal.why())),
             Err(failure @ (Failure::Lost(_) | Failure::Final(_))) => return Err(failure),
@@ -170,7 +179,7 @@ impl Account {
     }
 
     fn connection(&self, wire: Box<dyn Wire>) -> Connection {
-        Connection::new(wire, self.patience.login, self.patience.command)
+        Connection::new(wire, Objects::unnamed(&self.settings), self.patience.login, self.patience.command)
     }
 
     /// The host as names are resolved: an IPv6 address without its brackets.

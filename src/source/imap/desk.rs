@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::Utc;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tracing::debug;
@@ -12,6 +13,10 @@ use super::failure::Failure;
 use super::mailboxes::{Choice, Mailbox};
 use super::patience::Patience;
 use crate::source::{Pauses, Signs, SourceError};
+
+/// How long a mailbox rests at least and at most before it is looked at again, when the day's budget is used up.
+const SHORTEST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
 
 /// The mailboxes of an account, dealt out to those of its connections that stand.
 pub(super) struct Desk {
@@ -166,7 +171,7 @@ impl Desk {
             }
             state.list_at = now;
             let (pauses, until) = state.rests.entry(mailbox.to_owned()).or_insert_with(|| (Pauses::default(), now));
-            let pause = pauses.longer();
+            let pause = rest(&failure).unwrap_or_else(|| pauses.longer());
             *until = now + pause;
             pause
         };
@@ -197,6 +202,12 @@ impl Desk {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How long a mailbox rests for a reason that is known to pass; looked at again within the hour, should a clock be set.
+fn rest(failure: &Failure) -> Option<Duration> {
+    let Failure::Final(SourceError::Resting { until, .. }) = failure else { return None };
+    Some((*until - Utc::now()).to_std().unwrap_or_default().clamp(SHORTEST_REST, LONGEST_REST))
 }
 
 /// Whether an error only says that everything ends.

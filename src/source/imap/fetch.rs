@@ -43,22 +43,6 @@ pub(super) enum Listing {
     Fetch,
 }
 
-/// What is known of a message before it is fetched.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Outline {
-    /// RFC822.SIZE: advisory, as Exchange and hMailServer are known to be wrong.
-    pub(super) size: Option<u32>,
-    /// INTERNALDATE.
-    pub(super) internal_date: Option<DateTime<Utc>>,
-}
-
-impl Outline {
-    /// Whether what came can be the message: nothing, where something was announced, is a server that could not read it.
-    pub(super) fn fits(&self, raw: &[u8]) -> bool {
-        !raw.is_empty() || self.size.is_none_or(|size| size == 0)
-    }
-}
-
 /// One answer to a question for a message's bytes.
 #[derive(Debug, Default)]
 pub(super) struct Piece {
@@ -276,23 +260,6 @@ pub(super) async fn highest(connection: &mut Connection, from: u32) -> Result<Op
     Ok(highest)
 }
 
-/// Sizes and dates of the messages from `first` to `last`.
-pub(super) async fn outlines(connection: &mut Connection, first: u32, last: u32) -> Result<BTreeMap<u32, Outline>, Failure> {
-    let mut outlines = BTreeMap::new();
-    let command = format!("UID FETCH {first}:{last} (UID INTERNALDATE RFC822.SIZE)");
-    let fetching = connection.run(Command::new(command), |answer| {
-        if let Some((uid, attributes)) = message(answer)
-            && (first..=last).contains(&uid)
-        {
-            let known: &mut Outline = outlines.entry(uid).or_default();
-            known.size = size(attributes).or(known.size);
-            known.internal_date = internal_date(attributes).or(known.internal_date);
-        }
-    });
-    fetching.await?;
-    Ok(outlines)
-}
-
 /// The whole messages of a few UIDs, as far as they came; and how the command ended.
 pub(super) async fn whole_messages(connection: &mut Connection, uids: &[u32]) -> (BTreeMap<u32, Vec<u8>>, Result<(), Failure>) {
     let mut messages = BTreeMap::new();
@@ -335,7 +302,7 @@ async fn one_message(connection: &mut Connection, wanted: u32, command: String) 
 
 /// The message that an answer is about. Servers also send FETCH for flags that others change (RFC 3501 7.4.2), so an
 /// answer is only known by its UID, and only one with content counts as content.
-fn message<'a, 'b>(answer: &'a Response<'b>) -> Option<(u32, &'a [AttributeValue<'b>])> {
+pub(super) fn message<'a, 'b>(answer: &'a Response<'b>) -> Option<(u32, &'a [AttributeValue<'b>])> {
     let Response::Fetch(_, attributes) = answer else { return None };
     let uid = attributes.iter().find_map(|attribute| if let AttributeValue::Uid(uid) = attribute { Some(*uid) } else { None })?;
     Some((uid, attributes))
@@ -344,17 +311,24 @@ fn message<'a, 'b>(answer: &'a Response<'b>) -> Option<(u32, &'a [AttributeValue
 fn content(attributes: &[AttributeValue<'_>]) -> Content {
     for attribute in attributes {
         if let AttributeValue::BodySection { section: None, index, data: Some(data) } = attribute {
+            if is_stand_in(data) {
+                return Content::Nothing;
+            }
             return if index.is_some() { Content::Part(data.to_vec()) } else { Content::Whole(data.to_vec()) };
         }
     }
     Content::Nothing
 }
 
-fn size(attributes: &[AttributeValue<'_>]) -> Option<u32> {
-    attributes.iter().find_map(|attribute| if let AttributeValue::Rfc822Size(size) = attribute { Some(*size) } else { None })
+/// Whether this is what Courier sends in place of a message that another client has expunged, or whose file it cannot read.
+/// Nobody else's mail is these bytes and no others: it has neither a date nor an identity.
+fn is_stand_in(raw: &[u8]) -> bool {
+    const STAND_IN: &[u8] = b"From: System Administrator <root@localhost>\nSubject: message unavailable\n\n\
+        This message is no longer available on the server.\n";
+    raw.len() < 2 * STAND_IN.len() && raw.iter().filter(|byte| **byte != b'\r').eq(STAND_IN)
 }
 
-fn internal_date(attributes: &[AttributeValue<'_>]) -> Option<DateTime<Utc>> {
+pub(super) fn internal_date(attributes: &[AttributeValue<'_>]) -> Option<DateTime<Utc>> {
     attributes.iter().find_map(|attribute| if let AttributeValue::InternalDate(text) = attribute { date_time(text) } else { None })
 }
 

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
@@ -38,13 +37,7 @@ pub(super) async fn follow(
     outlet: Outlet,
     signs: Arc<dyn Signs>,
 ) -> Result<(), SourceError> {
-    let reading = Reading {
-        source: source.name.clone(),
-        known,
-        outlet: outlet.clone(),
-        patience: source.patience,
-        large: Arc::new(Semaphore::new(1)),
-    };
+    let reading = Reading::new(source, known, outlet.clone());
     let following = Following { reading, books: Arc::default(), signs: signs.clone() };
     tokio::select! {
         followed = begin(source, following, signs) => followed,
@@ -200,6 +193,10 @@ impl Errand for Following {
     }
 
     async fn failed(&self, mailbox: String, error: SourceError) -> Result<(), SourceError> {
+        if let SourceError::Resting { .. } = error {
+            // Whoever follows the mailbox comes upon it again, and says so.
+            return Ok(());
+        }
         self.reading.failed(mailbox, error).await
     }
 }

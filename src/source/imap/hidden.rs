@@ -6,7 +6,8 @@ use tracing::debug;
 
 use super::cursor::Windows;
 use super::failure::Failure;
-use super::fetch::{self, Examined, Listing, Outline};
+use super::fetch::{self, Examined, Listing};
+use super::outline::Outline;
 use super::progress::Order;
 use super::reader::{Listed, Reader};
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use async_imap::imap_proto::{Capability, Response};
+use async_imap::imap_proto::{Capability, Response, Status};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::command::{Command, Connection};
+use super::command::{Command, Connection, Greeting};
 use super::failure::Failure;
 use super::names::quote;
 use super::oauth2::{Age, Tokens};
@@ -22,15 +22,23 @@ impl Capabilities {
     /// Asks the server. They differ before and after TLS and the login, so they are asked for each time. A server
     /// that does not want to say offers nothing.
     pub(super) async fn ask(connection: &mut Connection) -> Result<Self, Failure> {
-        let mut found = BTreeSet::new();
+        Self::ask_first(connection).await.map(|(capabilities, _)| capabilities)
+    }
+
+    /// Asks the server in the first command of a connection, where it may turn out that it knows us already: Courier greets
+    /// with `* OK [ALERT] …` before it greets with `* PREAUTH`.
+    async fn ask_first(connection: &mut Connection) -> Result<(Self, Greeting), Failure> {
+        let (mut found, mut greeting) = (BTreeSet::new(), Greeting::Stranger);
         let asked = connection.run(Command::new("CAPABILITY"), |answer| {
             if let Response::Capabilities(capabilities) = answer {
                 found.extend(capabilities.iter().map(name));
+            } else if is_preauth(answer) {
+                greeting = Greeting::Known;
             }
         });
         match asked.await {
-            Ok(()) => Ok(Self(found)),
-            Err(Failure::No(_) | Failure::Bad(_)) => Ok(Self::default()),
+            Ok(()) => Ok((Self(found), greeting)),
+            Err(Failure::No(_) | Failure::Bad(_)) => Ok((Self::default(), greeting)),
             Err(failure @ (Failure::Lost(_) | Failure::Final(_))) => Err(failure),
         }
     }
@@ -61,13 +69,21 @@ fn name(capability: &Capability<'_>) -> String {
     }
 }
 
-/// Logs in, and says what the server can do then.
+/// Whether a server says that it knows us already.
+pub(super) fn is_preauth(answer: &Response<'_>) -> bool {
+    matches!(answer, Response::Data { status: Status::PreAuth, .. })
+}
+
+/// Logs in, and says what the server can do then. A server that knows us already is shown no password.
 pub(super) async fn log_in(
     connection: &mut Connection,
     settings: &ImapSettings,
     tokens: Option<&Tokens>,
 ) -> Result<Capabilities, Failure> {
-    let offered = Capabilities::ask(connection).await?;
+    let (offered, greeting) = Capabilities::ask_first(connection).await?;
+    if greeting == Greeting::Known {
+        return Ok(offered);
+    }
     match (&settings.login, tokens) {
         (Login::Password(password), _) => {
             let user = User { name: &settings.username, password };

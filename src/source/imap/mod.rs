@@ -10,12 +10,26 @@
 //! is and is not known (`census`), and a watcher waits for what arrives (`watch`, `idle`). Who follows an account (`follow`)
 //! has as many `seat`s as there may be connections, and a `desk` that deals the mailboxes out to them.
 //!
+//! Where an account names its messages (`objects`), one that is known is not downloaded again (`spared`). What a provider
+//! allows for one day and for one second is kept to (`allowance`).
+//!
+//! Not used, and why:
+//! - CONDSTORE and QRESYNC (RFC 7162) tell of changed flags and of what was expunged, which change nothing here. New mail
+//!   is known by its UID, and whether there is any costs one EXAMINE or STATUS either way. HIGHESTMODSEQ could say that
+//!   even the UIDs that are listed again need not be, which is a SEARCH of a few kilobytes at most; but a server that forgot
+//!   to count it up would then hide the very messages for whose sake they are listed again.
+//! - COMPRESS=DEFLATE (RFC 4978). Measured against Dovecot on 582 mails of 2.2 MB, mostly text: 26 % of the bytes, in six
+//!   times the time on one machine (0.12 s and not 0.02 s), which the server spends. Mail that arrives is a few kilobytes, a
+//!   history is read once, and what bounds it is what providers allow, not the line; so a second decompressor of hostile
+//!   bytes, between TLS and the parser, is not worth it.
+//!
 //! What breaks is tried again after a pause (`patience`) and goes on where it was (`progress`). A message that cannot be
 //! had is isolated and sent as unreadable (`alone`).
 //!
 //! Logging: `async_imap` and `imap_proto` write commands and mail into their traces, so whoever sets up the logger must
 //! cap these two targets at `info`. This room itself logs no address, no subject and no password.
 
+mod allowance;
 mod alone;
 mod census;
 mod check;
@@ -33,11 +47,14 @@ mod login;
 mod mailboxes;
 mod names;
 mod oauth2;
+mod objects;
+mod outline;
 mod patience;
 mod progress;
 mod reader;
 mod scan;
 mod seat;
+mod spared;
 mod tls;
 mod watch;
 
@@ -45,14 +62,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::Utc;
 use secrecy::SecretString;
 
+use self::allowance::Allowance;
 use self::connect::Account;
 use self::oauth2::Tokens;
 use super::{Counted, Known, Outlet, Signs, Source, SourceError};
 use crate::finding::Finding;
 use crate::position::SourceName;
 
+pub use self::allowance::{Allowed, Daily};
 pub use self::oauth2::{Consent, Grant, Oauth2Settings, Prompt, RedirectHost, Way, log_in};
 pub use self::patience::Patience;
 pub use self::watch::{Watched, Watcher};
@@ -87,6 +107,8 @@ pub struct ImapSettings {
     pub mailboxes: Vec<String>,
     /// Connections at once, at least 1.
     pub max_connections: usize,
+    /// How much may be downloaded.
+    pub allowed: Allowed,
 }
 
 /// How a user proves who they are.
@@ -106,6 +128,8 @@ pub struct ImapSource {
     patience: Patience,
     /// The tokens that its connections share.
     tokens: Option<Arc<Tokens>>,
+    /// What is left to download today, for all of its connections.
+    allowance: Arc<Allowance>,
 }
 
 impl ImapSource {
@@ -115,7 +139,8 @@ impl ImapSource {
             Login::Password(_) => None,
             Login::Oauth2(oauth2) => Some(Arc::new(Tokens::new((**oauth2).clone(), settings.username.clone()))),
         };
-        Self { name, settings, patience: Patience::default(), tokens }
+        let allowance = Arc::new(Allowance::new(settings.allowed.clone(), name.to_string(), Utc::now));
+        Self { name, settings, patience: Patience::default(), tokens, allowance }
     }
 
     /// The same with another patience than the usual one.
@@ -141,7 +166,7 @@ impl Source for ImapSource {
 
     async fn scan(&self, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError> {
         let account = self.account().await?;
-        scan::scan(self.name.clone(), account, known, outlet).await
+        crew::send(account, scan::Reading::new(self, known, outlet)).await
     }
 
     async fn follow(&self, known: Arc<dyn Known>, outlet: Outlet, signs: Arc<dyn Signs>) -> Result<(), SourceError> {

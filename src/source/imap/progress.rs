@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::allowance::Purpose;
 use super::cursor::Cursor;
 
 /// How often a message is asked for alone before it is sent as unreadable. Yahoo refuses some messages one time in three.
@@ -34,6 +35,8 @@ pub(super) struct Progress {
     pub(super) listed: Option<u64>,
     /// What was read without being listed.
     pub(super) unlisted: BTreeSet<u32>,
+    /// What the messages are read for, until the mailbox was read to its end.
+    pub(super) purpose: Purpose,
     /// What is read now.
     pub(super) order: Order,
     /// How much of the mailbox is listed.

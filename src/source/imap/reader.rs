@@ -8,13 +8,16 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use tracing::debug;
 
+use super::allowance::Purpose;
 use super::command::Connection;
 use super::cursor::{Cursor, Windows};
 use super::failure::Failure;
-use super::fetch::{self, Examined, Outline, PIECE_BYTES};
+use super::fetch::{self, Examined, PIECE_BYTES};
 use super::mailboxes::Mailbox;
+use super::outline::{self, Outline};
 use super::progress::{Compared, Expectation, Order, Progress};
 use super::scan::Reading;
+use crate::mail::ObjectId;
 use crate::position::Position;
 use crate::source::{Found, Scanned};
 
@@ -24,6 +27,9 @@ const SLICE: usize = 500;
 /// Messages that are fetched by one command, of together [`PIECE_BYTES`]. Larger batches are not faster: 25 and 100 were
 /// measured alike against Dovecot.
 const BATCH: usize = 64;
+
+/// The most messages that count as arrivals when they come at once; more have heaped up, or are a history.
+const ARRIVALS: usize = 100;
 
 /// One message that is listed and not yet known.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +43,7 @@ pub(super) struct Fetched {
     pub(super) raw: Vec<u8>,
     pub(super) internal_date: Option<DateTime<Utc>>,
     pub(super) notes: Vec<String>,
+    pub(super) object: Option<ObjectId>,
 }
 
 /// A mailbox and a connection to read it over.
@@ -102,6 +109,9 @@ impl Reader<'_> {
             while let Some(slice) = slices.next() {
                 let is_last = window.last.is_none() && slices.peek().is_none();
                 let listed = self.outline(slice).await?;
+                if listed.len() > ARRIVALS || !is_last && !listed.is_empty() {
+                    self.progress.purpose = Purpose::Bulk;
+                }
                 self.say_expected(examined, is_last.then_some(&listed)).await?;
                 let unlisted = listed.iter().map(|one| one.uid).filter(|uid| slice.binary_search(uid).is_err()).collect();
                 let read = self.read_slice(listed).await;
@@ -123,14 +133,14 @@ impl Reader<'_> {
         let mut all: BTreeMap<u32, Outline> = slice.iter().map(|uid| (*uid, Outline::default())).collect();
         all.retain(|uid, _| !self.is_known(*uid));
         if !all.is_empty() && last > self.progress.without_outlines_to {
-            match fetch::outlines(self.connection, first, last).await {
+            match outline::outlines(self.connection, first, last).await {
                 Ok(outlines) => {
                     let is_new = |uid: &u32| slice.binary_search(uid).is_err() && !self.is_known(*uid);
                     let wanted: Vec<_> = outlines.into_iter().filter(|(uid, _)| all.contains_key(uid) || is_new(uid)).collect();
                     all.extend(wanted);
                 }
                 Err(failure @ Failure::Final(_)) => return Err(failure),
-                Err(failure) if failure.is_throttle() => return Err(failure),
+                Err(failure) if failure.is_throttle() || self.tells_drafts() => return Err(failure),
                 Err(failure) => {
                     self.progress.without_outlines_to = last;
                     if failure.is_lost() {
@@ -168,8 +178,14 @@ impl Reader<'_> {
     }
 
     pub(super) async fn read_slice(&mut self, listed: Vec<Listed>) -> Result<(), Failure> {
+        let listed = self.with_kinds(listed).await?;
         let mut rest = listed.as_slice();
         while let Some((one, after)) = rest.split_first() {
+            if let Some(spared) = self.spared(one) {
+                self.send_spared(one, spared).await?;
+                rest = after;
+                continue;
+            }
             let batch = self.batch(rest);
             if batch.is_empty() {
                 self.read_alone(*one).await?;
@@ -185,11 +201,12 @@ impl Reader<'_> {
     /// How many of the next messages are fetched together: small ones only, and none that is under suspicion.
     fn batch<'b>(&self, rest: &'b [Listed]) -> &'b [Listed] {
         let mut bytes = 0_u32;
+        let most = self.errand.allowance.left(self.progress.purpose).min(PIECE_BYTES);
         let fits = |one: &&Listed| {
             bytes = bytes.saturating_add(one.outline.size.unwrap_or(u32::MAX));
-            one.uid > self.progress.alone_to && bytes <= PIECE_BYTES
+            one.uid > self.progress.alone_to && bytes <= most && self.spared(one).is_none()
         };
-        let count = rest.iter().take(BATCH).take_while(fits).count();
+        let count = rest.iter().take(BATCH.min(self.errand.allowance.at_once())).take_while(fits).count();
         rest.split_at(count).0
     }
 
@@ -197,7 +214,9 @@ impl Reader<'_> {
     /// the first gap is sent and the rest asked for alone over the next one.
     async fn read_batch(&mut self, batch: &[Listed]) -> Result<(), Failure> {
         let uids: Vec<u32> = batch.iter().map(|one| one.uid).collect();
+        self.may_ask(uids.len()).await?;
         let (mut messages, end) = fetch::whole_messages(self.connection, &uids).await;
+        self.errand.allowance.spend(messages.values().map(Vec::len).sum());
         let stop = match end {
             Ok(()) => None,
             Err(failure) if failure.is_lost() || failure.is_throttle() => Some(failure),
@@ -209,7 +228,8 @@ impl Reader<'_> {
         for one in batch {
             match messages.remove(&one.uid).filter(|raw| one.outline.fits(raw)) {
                 Some(raw) => {
-                    let fetched = Fetched { raw, internal_date: one.outline.internal_date, notes: Vec::new() };
+                    let fetched =
+                        Fetched { raw, internal_date: one.outline.internal_date, notes: Vec::new(), object: one.outline.object };
                     self.send_message(one.uid, fetched).await?;
                 }
                 None if stop.is_some() => break,
@@ -221,6 +241,13 @@ impl Reader<'_> {
             self.progress.alone_to = uids.last().copied().unwrap_or_default();
         }
         Err(failure)
+    }
+
+    /// Waits for the turn to ask for so many messages; fails where no more may be downloaded today.
+    pub(super) async fn may_ask(&self, messages: usize) -> Result<(), Failure> {
+        self.errand.allowance.check(self.progress.purpose).map_err(Failure::Final)?;
+        self.errand.allowance.wait_for(messages).await;
+        Ok(())
     }
 
     /// Everything up to `uid` is settled.
@@ -237,6 +264,7 @@ impl Reader<'_> {
         self.pass(uid);
         self.progress.date(uid, fetched.internal_date);
         self.progress.arrived();
+        let object = fetched.object;
         let found = Found {
             position: self.position(uid),
             raw: fetched.raw,
@@ -244,8 +272,13 @@ impl Reader<'_> {
             sent: self.mailbox.sent(),
             checkpoint: self.progress.cursor().checkpoint(),
             notes: fetched.notes,
+            object,
         };
-        Ok(self.errand.outlet.send(Scanned::Message(found)).await?)
+        self.errand.outlet.send(Scanned::Message(found)).await?;
+        if let Some(object) = object {
+            self.errand.lately().add(object);
+        }
+        Ok(())
     }
 
     /// Sends a position whose message cannot be had.

@@ -1,18 +1,21 @@
 //! Sends everything that an account holds and that is not yet known.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
+use super::ImapSource;
+use super::allowance::Allowance;
 use super::command::Connection;
-use super::connect::Account;
-use super::crew::{self, Errand};
+use super::crew::Errand;
 use super::failure::Failure;
 use super::mailboxes::Mailbox;
+use super::objects::Lately;
 use super::patience::Patience;
 use super::progress::Progress;
 use super::reader::Reader;
+use crate::mail::ObjectId;
 use crate::position::SourceName;
 use crate::source::{Known, Outlet, Scanned, SourceError};
 
@@ -23,15 +26,37 @@ pub(super) struct Reading {
     pub(super) known: Arc<dyn Known>,
     pub(super) outlet: Outlet,
     pub(super) patience: Patience,
+    pub(super) allowance: Arc<Allowance>,
     /// The turn to hold a large message: one of the account at a time, as it may be as long as
     /// [`crate::source::MAX_MESSAGE_BYTES`].
     pub(super) large: Arc<Semaphore>,
+    /// What was sent last, over all connections of the account.
+    pub(super) lately: Arc<Mutex<Lately>>,
 }
 
-/// Reads everything that is not yet known.
-pub(super) async fn scan(source: SourceName, account: Account, known: Arc<dyn Known>, outlet: Outlet) -> Result<(), SourceError> {
-    let reading = Reading { source, known, outlet, patience: account.patience, large: Arc::new(Semaphore::new(1)) };
-    crew::send(account, reading).await
+impl Reading {
+    /// Reads for a source, past what is known, into an outlet.
+    pub(super) fn new(source: &ImapSource, known: Arc<dyn Known>, outlet: Outlet) -> Self {
+        Self {
+            source: source.name.clone(),
+            known,
+            outlet,
+            patience: source.patience,
+            allowance: source.allowance.clone(),
+            large: Arc::new(Semaphore::new(1)),
+            lately: Arc::default(),
+        }
+    }
+
+    /// Whether a message of this name was sent, lately or in an earlier run.
+    pub(super) fn holds(&self, object: &ObjectId) -> bool {
+        self.lately().has(object) || self.known.holds(object)
+    }
+
+    /// What was sent last.
+    pub(super) fn lately(&self) -> MutexGuard<'_, Lately> {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[async_trait]

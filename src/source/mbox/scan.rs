@@ -68,6 +68,7 @@ impl Scan<'_> {
                 sent: place::sent_by_name(&self.visit.mailbox),
                 checkpoint,
                 notes: entry.notes,
+                object: None,
             }),
             Err(reason) => Scanned::Unreadable { position, reason, checkpoint },
         })?)

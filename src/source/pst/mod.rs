@@ -146,7 +146,15 @@ fn scan_folder(visit: &Visit<'_>, store: &mut Store, folder: &Folder, outlet: &O
                 let internal_date = item.properties.time(id::MESSAGE_DELIVERY_TIME);
                 let written = to_mail(&item);
                 let (raw, notes) = (written.raw, written.notes);
-                outlet.send_blocking(Scanned::Message(Found { position, raw, internal_date, sent, checkpoint: None, notes }))?;
+                outlet.send_blocking(Scanned::Message(Found {
+                    position,
+                    raw,
+                    internal_date,
+                    sent,
+                    checkpoint: None,
+                    notes,
+                    object: None,
+                }))?;
             }
             Err(Fault::System(error)) => return Err(failure(visit.path, &Fault::System(error))),
             Err(fault) => outlet.send_blocking(Scanned::Unreadable { position, reason: fault.to_string(), checkpoint: None })?,

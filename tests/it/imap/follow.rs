@@ -19,12 +19,12 @@ use crate::support::scripted::{Dialogue, Scripted};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Far longer than [`PATIENCE`]: what comes about in a test did not wait for this.
-const NEVER: Duration = Duration::from_secs(3600);
+pub(super) const NEVER: Duration = Duration::from_secs(3600);
 
 /// A source that is followed until this is dropped.
-struct Followed {
+pub(super) struct Followed {
     memory: Memory,
-    seen: Seen,
+    pub(super) seen: Seen,
     inlet: mpsc::Receiver<Parcel>,
     signs: Arc<Said>,
     following: JoinHandle<Result<(), SourceError>>,
@@ -32,9 +32,9 @@ struct Followed {
 
 /// What a source told of itself: its troubles, and how often it caught up since the last of them.
 #[derive(Default)]
-struct Said {
+pub(super) struct Said {
     caught_up: Mutex<u32>,
-    troubles: Mutex<Vec<String>>,
+    pub(super) troubles: Mutex<Vec<String>>,
     missed: Mutex<Vec<String>>,
 }
 
@@ -54,7 +54,7 @@ impl Signs for Said {
 }
 
 impl Followed {
-    fn start(source: ImapSource) -> Self {
+    pub(super) fn start(source: ImapSource) -> Self {
         Self::start_from(Memory::default(), source)
     }
 
@@ -68,7 +68,7 @@ impl Followed {
     }
 
     /// Takes what is sent until it is so.
-    async fn until(&mut self, what: &str, is_so: impl Fn(&Seen, &Said) -> bool) {
+    pub(super) async fn until(&mut self, what: &str, is_so: impl Fn(&Seen, &Said) -> bool) {
         let waiting = async {
             while !is_so(&self.seen, &self.signs) {
                 match timeout(Duration::from_millis(20), self.inlet.recv()).await {
@@ -79,25 +79,26 @@ impl Followed {
             }
         };
         let waited = timeout(PATIENCE, waiting).await;
-        assert!(waited.is_ok(), "it did not come about that {what}; trouble: {:?}", self.signs.troubles.lock().unwrap());
+        let came: Vec<String> = self.seen.messages.iter().map(|found| found.position.to_string()).collect();
+        assert!(waited.is_ok(), "it did not come about that {what}; came: {came:?}; trouble: {:?}", self.troubles());
     }
 
-    async fn until_count(&mut self, count: usize) {
+    pub(super) async fn until_count(&mut self, count: usize) {
         self.until(&format!("{count} messages came"), |seen, _| seen.messages.len() >= count).await;
         assert_eq!(self.seen.messages.len(), count);
     }
 
     /// Takes what is sent until the last that the source told of itself is that it has caught up.
-    async fn until_caught_up(&mut self) {
+    pub(super) async fn until_caught_up(&mut self) {
         self.until("it caught up", |_, said| *said.caught_up.lock().unwrap() > 0).await;
     }
 
-    fn troubles(&self) -> Vec<String> {
+    pub(super) fn troubles(&self) -> Vec<String> {
         self.signs.troubles.lock().unwrap().clone()
     }
 
     /// Nobody receives any more: it ends.
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         drop(self.inlet);
         let ended = timeout(PATIENCE, self.following).await.expect("it goes on without anybody who receives").unwrap();
         assert!(matches!(ended, Err(SourceError::Stopped)), "{ended:?}");

@@ -1,7 +1,9 @@
 //! Live mailboxes: against a real Dovecot, and against servers that misbehave byte by byte.
 
+mod allowance;
 mod census;
 mod dovecot;
+mod each_server;
 mod follow;
 mod interruptions;
 mod lifetimes;
@@ -13,9 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mailferry::mail::ObjectId;
 use mailferry::mail::id::Digest;
 use mailferry::position::{Checkpoint, Position, SourceName};
-use mailferry::source::imap::{ImapSettings, ImapSource, Login, Patience, Security};
+use mailferry::source::imap::{Allowed, ImapSettings, ImapSource, Login, Patience, Security};
 use mailferry::source::{Found, Known, Scanned, Source as _, SourceError, outlet};
 
 /// What earlier scans left behind, as the ledger would keep it.
@@ -26,6 +29,7 @@ struct Memory(Arc<Mutex<Remembered>>);
 struct Remembered {
     checkpoints: BTreeMap<String, Checkpoint>,
     positions: BTreeSet<Position>,
+    objects: BTreeSet<ObjectId>,
 }
 
 impl Known for Memory {
@@ -35,6 +39,10 @@ impl Known for Memory {
 
     fn has(&self, position: &Position) -> bool {
         self.0.lock().unwrap().positions.contains(position)
+    }
+
+    fn holds(&self, object: &ObjectId) -> bool {
+        self.0.lock().unwrap().objects.contains(object)
     }
 }
 
@@ -71,6 +79,8 @@ fn position(mailbox: &str, place: &str) -> Position {
 #[derive(Default)]
 struct Seen {
     messages: Vec<Found>,
+    /// Positions of messages that were not read again.
+    copies: Vec<Position>,
     unreadable: Vec<(Position, String)>,
     expected: BTreeMap<String, (Option<u64>, Option<u64>)>,
     done: Vec<String>,
@@ -126,7 +136,7 @@ async fn scan_counted(source: &ImapSource, memory: &Memory) -> Seen {
     match (announced, &seen.end) {
         (Ok(announced), Some(Ok(()))) => {
             let unknown: u64 = announced.iter().flatten().map(|census| census.unknown).sum();
-            assert_eq!(unknown, (seen.messages.len() + seen.unreadable.len()) as u64);
+            assert_eq!(unknown, (seen.messages.len() + seen.copies.len() + seen.unreadable.len()) as u64);
             let failed = announced.iter().filter_map(|counted| counted.as_ref().err());
             assert!(
                 failed.map(|(mailbox, error)| (mailbox, error.to_string())).eq(seen.failed.iter().map(|(m, e)| (m, e.to_string())))
@@ -149,7 +159,13 @@ fn take(seen: &mut Seen, memory: &Memory, scanned: Scanned) {
         }
         Scanned::Message(found) => {
             memory.keep(&found.position.mailbox, Some(&found.position), found.checkpoint.as_ref());
+            memory.0.lock().unwrap().objects.extend(found.object);
             seen.messages.push(found);
+        }
+        Scanned::Copy { position, object, checkpoint, .. } => {
+            assert!(memory.holds(&object), "{position} is no copy of anything");
+            memory.keep(&position.mailbox, Some(&position), checkpoint.as_ref());
+            seen.copies.push(position);
         }
         Scanned::Unreadable { position, reason, checkpoint } => {
             memory.keep(&position.mailbox, Some(&position), checkpoint.as_ref());
@@ -181,6 +197,7 @@ fn settings(port: u16, security: Security) -> ImapSettings {
         login: Login::Password("secret".to_owned().into()),
         mailboxes: Vec::new(),
         max_connections: 1,
+        allowed: Allowed::default(),
     }
 }
 

@@ -159,7 +159,6 @@ impl Dovecot {
 
     /// All message files of a user: their names (which hold the flags, and whether they are still new) and digests.
     pub(crate) fn files(&self, user: &str) -> BTreeMap<PathBuf, Digest> {
-        let is_message = |path: &Path| path.parent().is_some_and(|parent| parent.ends_with("cur") || parent.ends_with("new"));
         walkdir::WalkDir::new(self.maildir(user, "INBOX"))
             .into_iter()
             .map(|entry| entry.unwrap().into_path())
@@ -187,6 +186,10 @@ impl Dovecot {
     }
 }
 
+pub(super) fn is_message(file: &Path) -> bool {
+    file.parent().is_some_and(|parent| parent.ends_with("cur") || parent.ends_with("new"))
+}
+
 impl Drop for Dovecot {
     fn drop(&mut self) {
         self.end();
@@ -205,7 +208,7 @@ fn require_dovecot() {
     assert_eq!(user, 0, "Dovecot has to be started by root, as it gives up its rights for those of the mail's owner");
 }
 
-fn make_certificate(directory: &Path, marked: Marked) {
+pub(super) fn make_certificate(directory: &Path, marked: Marked) {
     let constraints = if marked == Marked::Authority { "CA:TRUE" } else { "CA:FALSE" };
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
@@ -221,11 +224,11 @@ fn make_certificate(directory: &Path, marked: Marked) {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn greets(port: u16) -> bool {
+pub(super) fn greets(port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let mut greeting = [0; 4];

@@ -7,10 +7,15 @@ pub(crate) mod project;
 
 pub(crate) mod shelf;
 
+pub(crate) mod courier;
+pub(crate) mod cyrus;
 pub(crate) mod dovecot;
 pub(crate) mod imap_server;
+pub(crate) mod mail_server;
 pub(crate) mod pst;
+pub(crate) mod relay;
 pub(crate) mod scripted;
+pub(crate) mod unpacked;
 
 pub(crate) mod slack;
 pub(crate) mod steps;

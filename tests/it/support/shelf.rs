@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use mailferry::mail::ObjectId;
 use mailferry::position::{Checkpoint, Position, SourceName};
 use mailferry::source::{Counted, Found, Known, MAX_NAMED, Scanned, Source, SourceError, outlet};
 
@@ -21,6 +22,10 @@ impl Known for Memory {
 
     fn has(&self, position: &Position) -> bool {
         self.positions.lock().unwrap().contains(position)
+    }
+
+    fn holds(&self, _object: &ObjectId) -> bool {
+        false
     }
 }
 
@@ -45,7 +50,9 @@ impl Memory {
     fn admit(&self, scanned: &Scanned) {
         let (position, mailbox, checkpoint) = match scanned {
             Scanned::Message(found) => (Some(&found.position), &found.position.mailbox, &found.checkpoint),
-            Scanned::Unreadable { position, checkpoint, .. } => (Some(position), &position.mailbox, checkpoint),
+            Scanned::Copy { position, checkpoint, .. } | Scanned::Unreadable { position, checkpoint, .. } => {
+                (Some(position), &position.mailbox, checkpoint)
+            }
             Scanned::MailboxDone { mailbox, checkpoint } => (None, mailbox, checkpoint),
             Scanned::Expected { .. } | Scanned::MailboxFailed { .. } => return,
         };
@@ -180,7 +187,9 @@ impl Run {
     /// The positions of all that was found.
     pub(crate) fn positions(&self) -> impl Iterator<Item = &Position> {
         self.sent.iter().filter_map(|scanned| match scanned {
-            Scanned::Message(Found { position, .. }) | Scanned::Unreadable { position, .. } => Some(position),
+            Scanned::Message(Found { position, .. }) | Scanned::Copy { position, .. } | Scanned::Unreadable { position, .. } => {
+                Some(position)
+            }
             Scanned::Expected { .. } | Scanned::MailboxDone { .. } | Scanned::MailboxFailed { .. } => None,
         })
     }

@@ -34,6 +34,32 @@ async fn a_silent_server_is_not_waited_for_for_ever() {
     server.finish().await;
 }
 
+/// Courier, where its monitor of files is not set up.
+#[tokio::test]
+async fn a_server_that_says_on_its_second_line_that_it_knows_us_is_shown_no_password() {
+    let capabilities = "* CAPABILITY IMAP4rev1\r\n{tag} OK that is all\r\n";
+    let known = Dialogue::new().server("* OK [ALERT] ask your administrator\r\n* PREAUTH ready\r\n");
+    let listing = "* LIST () \"/\" INBOX\r\n{tag} OK listed\r\n";
+    let dialogue = known.exchange("CAPABILITY", capabilities).exchange("LIST \"\" \"*\"", listing);
+    play(vec![dialogue.and(examined(0)).and(logged_out())]).await.expect_clean();
+}
+
+/// RFC 9051 11.3: whoever can write into the connection could keep TLS from beginning by it.
+#[tokio::test]
+async fn a_server_that_knows_us_before_tls_began_is_refused() {
+    for greeting in ["* PREAUTH ready\r\n", "* OK [ALERT] ask\r\n* PREAUTH ready\r\n"] {
+        let mut dialogue = Dialogue::new().server(greeting);
+        if greeting.contains("ALERT") {
+            dialogue = dialogue.exchange("STARTTLS", "{tag} OK begin\r\n");
+        }
+        let server = Scripted::start(vec![dialogue.stays_open()]).await;
+        let seen = scan(&source(settings(server.port, Security::StartTls)), &Memory::default()).await;
+        assert!(matches!(seen.error(), SourceError::Tls { .. }), "{:?}", seen.error());
+        assert!(seen.error().to_string().contains("skips the login"), "{}", seen.error());
+        server.finish().await;
+    }
+}
+
 #[tokio::test]
 async fn a_refused_login_is_one_try_even_if_the_connection_stays_open() {
     let capabilities = "* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\r\n{tag} OK that is all\r\n";

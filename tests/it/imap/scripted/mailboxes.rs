@@ -8,7 +8,7 @@ use mailferry::source::{Source as _, SourceError, outlet};
 
 use super::super::{Memory, scan};
 use super::{BODIES, bodies, examined, listed, logged_in, logged_out, plain, play, play_from, remembering, searched, sized};
-use crate::support::scripted::{Dialogue, Scripted};
+use crate::support::scripted::Scripted;
 
 #[tokio::test]
 async fn a_plain_mailbox_is_read_with_these_commands_and_no_others() {
@@ -149,27 +149,6 @@ async fn a_throttled_account_is_waited_for() {
     let seen = play(vec![dialogue]).await;
     seen.expect_clean();
     assert_eq!(seen.uids("INBOX"), [1]);
-}
-
-#[tokio::test]
-async fn gmail_is_read_by_what_was_sent_and_all_mail() {
-    let list = "* LIST (\\HasNoChildren) \"/\" INBOX\r\n* LIST (\\HasNoChildren) \"/\" \"Label\"\r\n\
-                * LIST (\\HasChildren \\Noselect) \"/\" \"[Gmail]\"\r\n* LIST (\\All \\HasNoChildren) \"/\" \"[Gmail]/All Mail\"\r\n\
-                * LIST (\\Sent) \"/\" \"[Gmail]/Sent Mail\"\r\n* LIST (\\Important) \"/\" \"[Gmail]/Important\"\r\n{tag} OK listed\r\n";
-    let opened = "* 0 EXISTS\r\n* OK [UIDVALIDITY 7] valid\r\n{tag} OK opened\r\n";
-    let capabilities = "* CAPABILITY IMAP4rev1 X-GM-EXT-1\r\n{tag} OK that is all\r\n";
-    let dialogue = Dialogue::new()
-        .server("* OK Gimap ready\r\n")
-        .exchange("CAPABILITY", capabilities)
-        .exchange("LOGIN \"alice\" \"secret\"", "{tag} OK welcome\r\n")
-        .exchange("CAPABILITY", capabilities)
-        .exchange("LIST \"\" \"*\"", list)
-        .exchange("EXAMINE \"[Gmail]/Sent Mail\"", opened)
-        .exchange("EXAMINE \"[Gmail]/All Mail\"", opened)
-        .and(logged_out());
-    let seen = play(vec![dialogue]).await;
-    seen.expect_clean();
-    assert_eq!(seen.done, ["[Gmail]/Sent Mail", "[Gmail]/All Mail"]);
 }
 
 #[tokio::test]

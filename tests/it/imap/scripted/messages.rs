@@ -1,7 +1,7 @@
 //! Messages that are hard to get.
 
 use super::super::mail;
-use super::{BODIES, SIZES, bodies, body, examined, listed, logged_in, logged_out, play, searched, sized};
+use super::{BODIES, SIZES, bodies, body, examined, listed, logged_in, logged_out, play, searched, sized, still_listed};
 use crate::support::scripted::Dialogue;
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn a_message_that_is_left_out_and_not_listed_any_more_is_gone() {
 
 #[tokio::test]
 async fn a_message_that_is_left_out_and_still_listed_is_unreadable() {
-    let again = || bodies("2", &[]).and(searched("2:2", " 2"));
+    let again = || bodies("2", &[]).and(still_listed(2));
     let dialogue = listed()
         .and(examined(3))
         .and(searched("1:*", " 1 2 3"))
@@ -98,11 +98,31 @@ async fn a_message_that_is_left_out_and_still_listed_is_unreadable() {
     assert_eq!(seen.done, ["INBOX"]);
 }
 
+/// What Courier sends for a message that is not there any more, in the place of that message.
+#[tokio::test]
+async fn a_stand_in_for_a_message_is_no_message() {
+    let stand_in = "From: System Administrator <root@localhost>\r\nSubject: message unavailable\r\n\r\n\
+                    This message is no longer available on the server.\r\n";
+    let sent = |uid: u32| format!("* {uid} FETCH (UID {uid} BODY[] {{{}}}\r\n{stand_in})\r\n", stand_in.len());
+    let again = || Dialogue::new().exchange(&format!("UID FETCH 2 {BODIES}"), sent(2) + "{tag} OK fetched\r\n");
+    let begun = || {
+        let begun = listed().and(examined(3)).and(searched("1:*", " 1 2 3")).and(sized("1:3", &[1, 2, 3]));
+        begun.exchange(&format!("UID FETCH 1:3 {BODIES}"), body(1) + &sent(2) + &body(3) + "{tag} OK fetched\r\n").and(again())
+    };
+    let gone = begun().and(searched("2:2", " 2")).exchange("NOOP", "* 2 EXPUNGE\r\n{tag} OK\r\n").and(searched("2:2", ""));
+    let seen = play(vec![gone.and(logged_out())]).await;
+    seen.expect_clean();
+    assert_eq!(seen.uids("INBOX"), [1, 3]);
+    let there = begun().and(still_listed(2)).and(again()).and(still_listed(2)).and(again()).and(still_listed(2));
+    let seen = play(vec![there.and(logged_out())]).await;
+    assert_eq!((seen.uids("INBOX"), seen.unreadable.len()), (vec![1, 3], 1));
+}
+
 #[tokio::test]
 async fn a_message_that_is_refused_for_ever_holds_up_nothing_else() {
     // Yahoo.
     let refusal = "{tag} NO [UNAVAILABLE] UID FETCH Server error while fetching messages\r\n";
-    let again = || Dialogue::new().exchange(&format!("UID FETCH 1 {BODIES}"), refusal).and(searched("1:1", " 1"));
+    let again = || Dialogue::new().exchange(&format!("UID FETCH 1 {BODIES}"), refusal).and(still_listed(1));
     let dialogue = listed()
         .and(examined(2))
         .and(searched("1:*", " 1 2"))
@@ -152,7 +172,7 @@ async fn a_server_that_refuses_every_message_fails_the_mailbox_instead() {
     for uid in 1..=21 {
         for _ in 0..3 {
             dialogue = dialogue.exchange(&format!("UID FETCH {uid} {BODIES}"), refusal);
-            dialogue = dialogue.and(searched(&format!("{uid}:{uid}"), &format!(" {uid}")));
+            dialogue = dialogue.and(still_listed(uid));
         }
     }
     let seen = play(vec![dialogue.and(logged_out())]).await;

@@ -1,5 +1,6 @@
 //! Against servers that misbehave byte by byte. Each test is a dialogue, and fails when either side leaves it.
 
+mod gmail;
 mod login;
 mod mailboxes;
 mod messages;
@@ -33,6 +34,12 @@ pub(in crate::imap) fn examined(messages: u32) -> Dialogue {
 
 pub(in crate::imap) fn searched(window: &str, uids: &str) -> Dialogue {
     Dialogue::new().exchange(&format!("UID SEARCH UID {window}"), format!("* SEARCH{uids}\r\n{{tag}} OK searched\r\n"))
+}
+
+/// A message that is still listed after the server was asked for news.
+pub(in crate::imap) fn still_listed(uid: u32) -> Dialogue {
+    let listed = || searched(&format!("{uid}:{uid}"), &format!(" {uid}"));
+    listed().exchange("NOOP", "{tag} OK no news\r\n").and(listed())
 }
 
 pub(in crate::imap) fn sized(range: &str, uids: &[u32]) -> Dialogue {
