@@ -25,8 +25,10 @@ use std::time::{Duration, Instant};
 mod support {
     pub(crate) mod dovecot;
     pub(crate) mod ferry;
+    pub(crate) mod mail_server;
     pub(crate) mod project;
     pub(crate) mod slack;
+    pub(crate) mod unpacked;
 }
 #[path = "support/process.rs"]
 mod process;

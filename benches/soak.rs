@@ -29,8 +29,10 @@ use tokio::sync::watch;
 mod support {
     pub(crate) mod dovecot;
     pub(crate) mod ferry;
+    pub(crate) mod mail_server;
     pub(crate) mod project;
     pub(crate) mod slack;
+    pub(crate) mod unpacked;
     pub(crate) mod tokens;
 }
 #[path = "support/process.rs"]

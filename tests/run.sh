@@ -46,8 +46,10 @@ if [ "$(cat "$servers/edition" 2>/dev/null || true)" != "$edition" ]; then
     fi
     unpacked="$(realpath "$servers")"
     apt-get -o DPkg::Lock::Timeout=300 -qq update
+    # Where another apt-get cleans up meanwhile, a download fails that works the next time.
+    download() { (cd "$unpacked" && apt-get -o Acquire::Retries=3 -qq download "$@"); }
     # shellcheck disable=SC2086 # a list of packages
-    if ! (cd "$unpacked" && apt-get -qq download $packages 2>/dev/null); then
+    if ! download $packages 2>/dev/null && ! download $packages; then
         echo "Cyrus and Courier cannot be had: the tests need Debian 12 (bookworm) and its packages" >&2
         echo "  $packages" >&2
         exit 1
