@@ -9,7 +9,7 @@ use crate::mail::Digest;
 use crate::policy::UnverifiedSenders;
 use crate::policy::gate::Origin;
 use crate::position::SourceName;
-use crate::source::imap::{Allowed, Daily, ImapSettings, Login, Security};
+use crate::source::imap::{Allowed, Compression, Daily, ImapSettings, Login, Security};
 
 /// Connections at once where the configuration does not say: Gmail allows 15, smaller servers 10 for a user, and people's
 /// own programs want some of them.
@@ -91,6 +91,7 @@ fn imap(table: &mut Table<'_>, source: &str, setting: &Setting<'_>) -> Option<Im
     let login = login(table, source, setting);
     let mailboxes = table.texts("mailboxes").unwrap_or_default();
     let max_connections = table.integer("max_connections", 1..=32).unwrap_or(DEFAULT_MAX_CONNECTIONS);
+    let is_compressed = table.flag("compress").unwrap_or(false);
     let allowed = allowed(table, host.as_ref().map_or("", |host| &host.value), source, setting);
     Some(ImapSettings {
         host: host?.value,
@@ -101,6 +102,7 @@ fn imap(table: &mut Table<'_>, source: &str, setting: &Setting<'_>) -> Option<Im
         login: login?,
         mailboxes: mailboxes.into_iter().map(|mailbox| mailbox.value).collect(),
         max_connections: usize::try_from(max_connections).ok()?,
+        compression: if is_compressed { Compression::WhereOffered } else { Compression::Never },
         allowed,
     })
 }

@@ -18,6 +18,7 @@ fn the_example_loads_and_shows_the_defaults() {
     };
     assert_eq!(format!("{:?}", shown.allowed), format!("{:?}", default.allowed));
     assert_eq!((shown.port, shown.security, shown.max_connections), (default.port, default.security, default.max_connections));
+    assert_eq!(shown.compression, default.compression);
 
     let slack = "kind = \"slack\"\ntoken = { env = \"T\" }";
     let slack = SMALLEST.replace("kind = \"archive\"\npath = \"channels\"", slack);

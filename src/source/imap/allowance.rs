@@ -3,7 +3,8 @@
 //! Gmail suspends IMAP for an account that downloads more than 2,500 MB a day; Microsoft advises at most 4 messages a second.
 //! When the budget is used up, the source rests until the next day (UTC) and goes on where it stopped. What is read in bulk
 //! may use four fifths of it: the rest is for mail that arrives in mailboxes that were read already, so that a history of
-//! weeks does not hold it up. What was used is kept in a file, as a restart gives no new budget.
+//! weeks does not hold it up. Bytes are those of the messages, whether the line was compressed or not: nobody says what providers
+//! count, and this is the safe side. What was used is kept in a file, as a restart gives no new budget.
 
 use std::fs;
 use std::io;

@@ -128,7 +128,7 @@ impl Reader<'_> {
             };
             self.errand.allowance.spend(came.len());
             partial.bytes.extend_from_slice(&came);
-            if partial.bytes.len() as u64 > MAX_MESSAGE_BYTES {
+            if is_too_long(&partial.bytes) {
                 return Ok(Answer::TooLong);
             }
             if is_end(&came, &partial, one.outline) {
@@ -155,6 +155,11 @@ impl Reader<'_> {
     }
 }
 
+/// Whether it is longer than what is read, whatever the server announced.
+pub(super) fn is_too_long(raw: &[u8]) -> bool {
+    raw.len() as u64 > MAX_MESSAGE_BYTES
+}
+
 /// Whether a message has come to its end. RFC822.SIZE is advisory: it only spares the last question, where a short piece
 /// meets it. Otherwise the end is where nothing comes any more; a server may make its pieces shorter than asked.
 fn is_end(came: &[u8], partial: &Partial, outline: Outline) -> bool {
@@ -163,6 +168,9 @@ fn is_end(came: &[u8], partial: &Partial, outline: Outline) -> bool {
 }
 
 fn finish(raw: Vec<u8>, internal_date: Option<DateTime<Utc>>, outline: Outline) -> Answer {
+    if is_too_long(&raw) {
+        return Answer::TooLong;
+    }
     if !outline.fits(&raw) {
         return Answer::Nothing;
     }

@@ -15,7 +15,7 @@ pub(super) async fn check(imap: &ImapSource) -> Vec<Finding> {
         Ok(opened) => opened,
         Err(error) => return vec![refused(&subject(source, step(&error)), &error)],
     };
-    let login = format!("{} at {}, {}", settings.username, account.address(), session.security);
+    let login = format!("{} at {}, {}", settings.username, account.address(), session.manner);
     let mut findings = vec![Finding::fine(subject(source, "login"), login)];
     match list(&mut session).await {
         Ok(mailboxes) => findings.extend(mailbox_findings(source, settings, &mailboxes, session).await),

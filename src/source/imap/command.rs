@@ -5,7 +5,6 @@
 //! raw answers, up to the tagged OK of the very command that was given. imap-proto can panic on what servers send
 //! (`INTERNALDATE NIL`; a response code before non-ASCII text); a panic while reading ends this connection and no other.
 
-use std::fmt;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -13,17 +12,13 @@ use std::time::Duration;
 use async_imap::Client;
 use async_imap::imap_proto::{MailboxDatum, Outcome, Response, Status};
 use futures_util::FutureExt as _;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use super::failure::{Failure, said};
 use super::idle::Event;
 use super::objects::Objects;
-
-/// What an IMAP connection runs over: TCP, or TLS over TCP.
-pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + Sync + fmt::Debug {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync + fmt::Debug> Wire for T {}
+use super::wire::{Cable, MAX_ANSWERS_BYTES, Wire};
 
 /// One command, without its tag. Never printed: it may hold the password.
 pub(super) struct Command {
@@ -57,7 +52,7 @@ pub(super) enum Greeting {
 /// A connection that is used for one command at a time. After [`Failure::Lost`] it must be dropped.
 #[derive(Debug)]
 pub(super) struct Connection {
-    client: Client<Box<dyn Wire>>,
+    client: Client<Cable>,
     commands: u32,
     expunged: u64,
     /// Messages in the open mailbox, where the server has said so.
@@ -86,7 +81,7 @@ impl Connection {
     /// A connection over an open wire to an account whose messages have these names; each answer may take `answer_limit`,
     /// each command `command_limit`.
     pub(super) fn new(wire: Box<dyn Wire>, objects: Objects, answer_limit: Duration, command_limit: Duration) -> Self {
-        let client = Client::new(wire);
+        let client = Client::new(Cable::new(wire));
         Self { client, commands: 0, expunged: 0, held: None, arrivals: 0, objects, answer_limit, command_limit }
     }
 
@@ -127,7 +122,20 @@ impl Connection {
 
     /// The wire alone, for TLS to begin. What was read ahead is thrown away: it came before TLS and cannot be trusted.
     pub(super) fn into_wire(self) -> Box<dyn Wire> {
-        self.client.into_inner()
+        self.client.into_inner().into_wire()
+    }
+
+    /// Has both directions compressed from here on (RFC 4978). `No` and `Bad` say that they are not, and that all goes on.
+    pub(super) async fn compress(&mut self) -> Result<(), Failure> {
+        self.client.get_mut().keep_to_lines();
+        let asked = self.run(Command::new("COMPRESS DEFLATE"), |_| {}).await;
+        let cable = self.client.get_mut();
+        if asked.is_ok() {
+            cable.deflate()
+        } else {
+            cable.stay_plain()
+        }
+        asked
     }
 
     /// Reads the greeting.
@@ -191,6 +199,7 @@ impl Connection {
     pub(super) async fn begin(&mut self, line: impl AsRef<[u8]>) -> Result<String, Failure> {
         self.commands = self.commands.wrapping_add(1);
         let tag = format!("F{}", self.commands);
+        self.client.get_mut().begin_command();
         self.send([tag.as_bytes(), b" ", line.as_ref()].concat()).await?;
         Ok(tag)
     }
@@ -299,6 +308,8 @@ fn broken_wire(error: &io::Error) -> String {
     let kind = error.kind();
     if kind == io::ErrorKind::UnexpectedEof {
         "the server closed the connection in the middle of an answer".to_owned()
+    } else if kind == io::ErrorKind::FileTooLarge {
+        format!("the server answered one command by more than {MAX_ANSWERS_BYTES} bytes")
     } else if matches!(kind, io::ErrorKind::Other | io::ErrorKind::InvalidData) {
         "the server sent what cannot be understood".to_owned()
     } else {

@@ -13,13 +13,14 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tracing::debug;
 
-use super::command::{Command, Connection, Greeting, Wire};
+use super::command::{Command, Connection, Greeting};
 use super::failure::Failure;
 use super::login::{Capabilities, is_preauth, log_in};
 use super::oauth2::Tokens;
 use super::objects::Objects;
 use super::patience::Patience;
-use super::{ImapSettings, Security, tls};
+use super::wire::Wire;
+use super::{Compression, ImapSettings, Security, tls};
 use crate::source::SourceError;
 
 /// Why a server that knows us before TLS began is refused.
@@ -41,8 +42,8 @@ pub(super) struct Account {
 pub(super) struct Session {
     pub(super) connection: Connection,
     pub(super) capabilities: Capabilities,
-    /// How it is secured, for people.
-    pub(super) security: &'static str,
+    /// How it is secured, and whether it is compressed where that is wanted; for people.
+    pub(super) manner: String,
 }
 
 impl Session {
@@ -93,10 +94,31 @@ impl Account {
             Greeting::Known => Capabilities::ask(&mut connection).await?,
         };
         capabilities.introduce(&mut connection).await?;
+        let compressed = self.compress(&mut connection, &capabilities).await?;
         connection.name_objects(Objects::of(&capabilities, &self.settings));
         connection.wait_for_answers(self.patience.answer);
         debug!(imap.host = %self.settings.host, "connected");
-        Ok(Session { connection, capabilities, security: self.security() })
+        Ok(Session { connection, capabilities, manner: self.security().to_owned() + compressed })
+    }
+
+    /// Has the connection compressed where that is wanted and the server is able and willing; says so for people. It comes
+    /// after the login, so that no password is compressed: its length would say something about it.
+    async fn compress(&self, connection: &mut Connection, capabilities: &Capabilities) -> Result<&'static str, Failure> {
+        if self.settings.compression == Compression::Never {
+            return Ok("");
+        }
+        if !capabilities.has("COMPRESS=DEFLATE") {
+            debug!(imap.host = %self.settings.host, "not compressed: the server does not offer it");
+            return Ok(", not compressed: the server does not offer it");
+        }
+        match connection.compress().await {
+            Ok(()) => Ok(", compressed"),
+            Err(refused @ (Failure::No(_) | Failure::Bad(_))) => {
+                debug!(imap.host = %self.settings.host, why = refused.why(), "not compressed");
+                Ok(", not compressed: the server refuses it")
+            }
+            Err(failure @ (Failure::Lost(_) | Failure::Final(_))) => Err(failure),
+        }
     }
 
     /// Host and port, for people.

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use tracing::debug;
 
 use super::allowance::Purpose;
+use super::alone::is_too_long;
 use super::command::Connection;
 use super::cursor::{Cursor, Windows};
 use super::failure::Failure;
@@ -226,7 +227,7 @@ impl Reader<'_> {
             }
         };
         for one in batch {
-            match messages.remove(&one.uid).filter(|raw| one.outline.fits(raw)) {
+            match messages.remove(&one.uid).filter(|raw| one.outline.fits(raw) && !is_too_long(raw)) {
                 Some(raw) => {
                     let fetched =
                         Fetched { raw, internal_date: one.outline.internal_date, notes: Vec::new(), object: one.outline.object };

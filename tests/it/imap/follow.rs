@@ -106,7 +106,7 @@ impl Followed {
 }
 
 /// One that polls and lists never, so that whatever comes was pushed.
-fn pushed(settings: ImapSettings) -> ImapSource {
+pub(super) fn pushed(settings: ImapSettings) -> ImapSource {
     let patience = Patience { first_pause: Duration::from_millis(1), poll: NEVER, list: NEVER, idle: NEVER, ..Patience::default() };
     source(settings).with_patience(patience)
 }

@@ -2,6 +2,7 @@
 
 mod allowance;
 mod census;
+mod compress;
 mod dovecot;
 mod each_server;
 mod follow;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use mailferry::mail::ObjectId;
 use mailferry::mail::id::Digest;
 use mailferry::position::{Checkpoint, Position, SourceName};
-use mailferry::source::imap::{Allowed, ImapSettings, ImapSource, Login, Patience, Security};
+use mailferry::source::imap::{Allowed, Compression, ImapSettings, ImapSource, Login, Patience, Security};
 use mailferry::source::{Found, Known, Scanned, Source as _, SourceError, outlet};
 
 /// What earlier scans left behind, as the ledger would keep it.
@@ -197,6 +198,7 @@ fn settings(port: u16, security: Security) -> ImapSettings {
         login: Login::Password("secret".to_owned().into()),
         mailboxes: Vec::new(),
         max_connections: 1,
+        compression: Compression::Never,
         allowed: Allowed::default(),
     }
 }

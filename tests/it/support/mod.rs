@@ -12,6 +12,7 @@ pub(crate) mod cyrus;
 pub(crate) mod dovecot;
 pub(crate) mod imap_server;
 pub(crate) mod mail_server;
+pub(crate) mod meter;
 pub(crate) mod pst;
 pub(crate) mod relay;
 pub(crate) mod scripted;

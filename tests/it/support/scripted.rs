@@ -1,7 +1,9 @@
 //! A server that knows only bytes: each connection follows its dialogue to the letter, whatever a real server would say.
 
+use std::io;
 use std::time::Duration;
 
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -16,6 +18,9 @@ enum Step {
     Server(Vec<u8>),
     Client(String),
     Continued(String),
+    Deflated(Vec<u8>, Vec<u8>),
+    Forgotten(Vec<u8>),
+    Endless,
     Open,
 }
 
@@ -37,6 +42,22 @@ impl Dialogue {
     /// The client must send this line without a tag.
     pub(crate) fn continued(self, line: &str) -> Self {
         self.step(Step::Continued(line.to_owned()))
+    }
+
+    /// The server sends this, and from here on both sides deflate what they say (RFC 4978); `early` comes deflated in the same
+    /// packet.
+    pub(crate) fn deflated(self, answer: &str, early: &str) -> Self {
+        self.step(Step::Deflated(answer.into(), early.into()))
+    }
+
+    /// The server sends this as it stands, and forgets that it deflates.
+    pub(crate) fn forgets(self, bytes: &str) -> Self {
+        self.step(Step::Forgotten(bytes.into()))
+    }
+
+    /// The server goes on and on until the client closes.
+    pub(crate) fn endless(self) -> Self {
+        self.step(Step::Endless)
     }
 
     /// The server leaves the connection open and says nothing more, until the client closes.
@@ -88,32 +109,82 @@ impl Scripted {
     }
 }
 
+/// The server's end of a connection.
+struct Line {
+    stream: BufReader<TcpStream>,
+    deflation: Option<(Compress, Decompress)>,
+    /// What was inflated and not read.
+    inflated: Vec<u8>,
+}
+
+impl Line {
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let bytes = self.deflated(bytes);
+        self.stream.write_all(&bytes).await
+    }
+
+    fn deflated(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let Some((compress, _)) = &mut self.deflation else { return bytes.to_vec() };
+        let mut block = Vec::with_capacity(bytes.len() + 1024);
+        compress.compress_vec(bytes, &mut block, FlushCompress::Sync).unwrap();
+        block
+    }
+
+    async fn read_line(&mut self) -> String {
+        let mut line = Vec::new();
+        if self.deflation.is_some() {
+            line = self.read_inflated().await;
+        } else {
+            self.stream.read_until(b'\n', &mut line).await.unwrap();
+        }
+        String::from_utf8(line).unwrap().trim_end_matches("\r\n").to_owned()
+    }
+
+    async fn read_inflated(&mut self) -> Vec<u8> {
+        let (_, decompress) = self.deflation.as_mut().unwrap();
+        while !self.inflated.contains(&b'\n') {
+            let read = self.stream.fill_buf().await.unwrap();
+            if read.is_empty() {
+                break;
+            }
+            let before = decompress.total_in();
+            self.inflated.reserve(1 << 16);
+            decompress.decompress_vec(read, &mut self.inflated, FlushDecompress::Sync).unwrap();
+            self.stream.consume((decompress.total_in() - before) as usize);
+        }
+        let end = self.inflated.iter().position(|byte| *byte == b'\n').map_or(self.inflated.len(), |end| end + 1);
+        self.inflated.drain(..end).collect()
+    }
+}
+
 async fn follow(number: u32, stream: TcpStream, dialogue: Dialogue) {
-    let mut stream = BufReader::new(stream);
+    let mut line = Line { stream: BufReader::new(stream), deflation: None, inflated: Vec::new() };
     let mut tag = String::new();
     for step in dialogue.0 {
         match step {
-            Step::Server(bytes) => stream.write_all(&with_tag(&bytes, &tag)).await.unwrap(),
+            Step::Server(bytes) => line.write(&with_tag(&bytes, &tag)).await.unwrap(),
             Step::Client(expected) => {
-                let line = read_line(&mut stream).await;
-                let (its_tag, command) = line.split_once(' ').unwrap_or((&line, ""));
+                let said = line.read_line().await;
+                let (its_tag, command) = said.split_once(' ').unwrap_or((&said, ""));
                 assert_eq!(command, expected, "connection {number}");
                 tag = its_tag.to_owned();
             }
-            Step::Continued(expected) => assert_eq!(read_line(&mut stream).await, expected, "connection {number}"),
+            Step::Continued(expected) => assert_eq!(line.read_line().await, expected, "connection {number}"),
+            Step::Deflated(answer, early) => {
+                let mut packet = line.deflated(&with_tag(&answer, &tag));
+                line.deflation = Some((Compress::new(Compression::best(), false), Decompress::new(false)));
+                packet.extend(line.deflated(&early));
+                line.stream.write_all(&packet).await.unwrap();
+            }
+            Step::Forgotten(bytes) => line.stream.write_all(&bytes).await.unwrap(),
+            Step::Endless => while line.write(&[b'x'; 1 << 20]).await.is_ok() {},
             Step::Open => {
                 let mut rest = Vec::new();
-                stream.read_to_end(&mut rest).await.unwrap();
+                line.stream.read_to_end(&mut rest).await.unwrap();
                 assert!(rest.is_empty(), "connection {number}: {}", String::from_utf8_lossy(&rest));
             }
         }
     }
-}
-
-async fn read_line(stream: &mut BufReader<TcpStream>) -> String {
-    let mut line = Vec::new();
-    stream.read_until(b'\n', &mut line).await.unwrap();
-    String::from_utf8(line).unwrap().trim_end_matches("\r\n").to_owned()
 }
 
 fn with_tag(bytes: &[u8], tag: &str) -> Vec<u8> {
