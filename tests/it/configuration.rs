@@ -7,7 +7,7 @@ use mailferry::config::{Complaint, Config, ConfigError, DestinationKind, Secrets
 use mailferry::delivery::{ChannelName, DestinationName};
 use mailferry::destination::Visibility;
 use mailferry::policy::{Approvals, NdaRule, Trust, UnverifiedSenders};
-use mailferry::source::imap::{Grant, Login, RedirectHost, Security};
+use mailferry::source::imap::{Compression, Grant, Login, RedirectHost, Security};
 use secrecy::ExposeSecret;
 
 /// The smallest configuration, to which tests add.
@@ -110,6 +110,10 @@ fn an_imap_source_is_strict_and_secure_by_default() {
     let SourceKind::Imap(imap) = &config.sources[0].kind else { panic!() };
     assert_eq!((imap.port, imap.security, imap.max_connections), (993, Security::Implicit, 4));
     assert!(matches!(&imap.login, Login::Password(password) if password.expose_secret() == "open sesame"));
+    assert_eq!(imap.compression, Compression::Never);
+    let config = read(&imap_with("compress = true")).unwrap();
+    assert!(matches!(&config.sources[0].kind, SourceKind::Imap(imap) if imap.compression == Compression::WhereOffered));
+    assert!(read(&imap_with("compress = \"deflate\"")).unwrap_err().to_string().contains("true or false"));
     let config = read(&imap_with("tls = \"starttls\"")).unwrap();
     assert!(matches!(&config.sources[0].kind, SourceKind::Imap(imap) if imap.port == 143));
 }
