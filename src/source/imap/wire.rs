@@ -198,12 +198,24 @@ mod tests {
         (Cable::new(Box::new(near)), far)
     }
 
+    /// Fails, and does not wait for ever, where what was sent is not handed on.
+    async fn soon<T>(reading: impl Future<Output = T>) -> T {
+        timeout(Duration::from_secs(20), reading).await.expect("nothing comes of what was sent")
+    }
+
     async fn line(cable: &mut Cable) -> String {
         let mut line = Vec::new();
         while !line.ends_with(b"\n") {
-            assert!(cable.read_buf(&mut line).await.unwrap() > 0);
+            assert!(soon(cable.read_buf(&mut line)).await.unwrap() > 0);
         }
         String::from_utf8(line).unwrap()
+    }
+
+    /// What comes until the other side closes.
+    async fn rest(cable: &mut Cable) -> String {
+        let mut rest = String::new();
+        soon(cable.read_to_string(&mut rest)).await.unwrap();
+        rest
     }
 
     #[tokio::test]
@@ -217,9 +229,9 @@ mod tests {
             far.write_all(&sent[..cut]).await.unwrap();
             if cut < plain {
                 // The rest comes while it is waited for.
-                let rest = sent[cut..].to_vec();
+                let late = sent[cut..].to_vec();
                 let writing = tokio::spawn(async move {
-                    far.write_all(&rest).await.unwrap();
+                    far.write_all(&late).await.unwrap();
                     far
                 });
                 assert_eq!(line(&mut cable).await, "* OK a word\r\n", "{cut}");
@@ -232,9 +244,7 @@ mod tests {
             }
             cable.deflate();
             drop(far);
-            let mut rest = String::new();
-            cable.read_to_string(&mut rest).await.unwrap();
-            assert_eq!(rest, "* 3 EXISTS\r\n* 4 EXISTS\r\n", "{cut}");
+            assert_eq!(rest(&mut cable).await, "* 3 EXISTS\r\n* 4 EXISTS\r\n", "{cut}");
         }
     }
 
@@ -246,9 +256,7 @@ mod tests {
         drop(far);
         assert_eq!(line(&mut cable).await, "F4 NO no\r\n");
         cable.stay_plain();
-        let mut rest = String::new();
-        cable.read_to_string(&mut rest).await.unwrap();
-        assert_eq!(rest, "* 3 EXISTS\r\n");
+        assert_eq!(rest(&mut cable).await, "* 3 EXISTS\r\n");
     }
 
     #[tokio::test]
@@ -343,8 +351,6 @@ mod tests {
         let mut last = Vec::with_capacity(64);
         server().compress_vec(b"* BYE\r\n", &mut last, FlushCompress::Finish).unwrap();
         far.write_all(&[last, b"more".to_vec()].concat()).await.unwrap();
-        let mut all = String::new();
-        cable.read_to_string(&mut all).await.unwrap();
-        assert_eq!(all, "* BYE\r\n");
+        assert_eq!(rest(&mut cable).await, "* BYE\r\n");
     }
 }
