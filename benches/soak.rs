@@ -32,8 +32,8 @@ mod support {
     pub(crate) mod mail_server;
     pub(crate) mod project;
     pub(crate) mod slack;
-    pub(crate) mod unpacked;
     pub(crate) mod tokens;
+    pub(crate) mod unpacked;
 }
 #[path = "support/process.rs"]
 mod process;

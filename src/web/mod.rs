@@ -1,6 +1,7 @@
 //! What a monitor may ask a mirror over HTTP: `/healthz` and `/metrics`. Read-only, on an address that the configuration
 //! names, and meant for the operators' own network: it shows names of sources and channels, and no mail.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -13,7 +14,9 @@ use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::engine::health::SourceHealth;
 use crate::engine::{HealthReport, World};
+use crate::position::SourceName;
 
 /// What `/healthz` answers.
 #[derive(Debug, Serialize)]
@@ -21,6 +24,8 @@ struct Checkup {
     healthy: bool,
     /// Why it is not, each a sentence.
     complaints: Vec<String>,
+    /// Seconds since each source was last read to its end, or since the mirror began.
+    lag_seconds: BTreeMap<SourceName, i64>,
     #[serde(flatten)]
     report: HealthReport,
 }
@@ -50,11 +55,12 @@ impl Web {
 }
 
 async fn healthz(State(world): State<Arc<World>>) -> Response {
-    let report = world.health.report();
-    let silent_after = world.config.mirror.silent_after;
-    let complaints = report.complaints((world.clock)(), silent_after);
+    let (report, now) = (world.health.report(), (world.clock)());
+    let complaints = report.complaints(now, world.config.mirror.silent_after);
     let status = if complaints.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Checkup { healthy: complaints.is_empty(), complaints, report })).into_response()
+    let lag = |source: &SourceHealth| source.caught_up.or(report.since).map_or(0, |last| (now - last).num_seconds().max(0));
+    let lag_seconds = report.sources.iter().map(|(name, source)| (name.clone(), lag(source))).collect();
+    (status, Json(Checkup { healthy: complaints.is_empty(), complaints, lag_seconds, report })).into_response()
 }
 
 async fn metrics(State(world): State<Arc<World>>) -> impl IntoResponse {
@@ -67,9 +73,8 @@ fn exposition(report: &HealthReport) -> String {
     let mut text = String::new();
     let at = |at: Option<DateTime<Utc>>| at.map_or(0, |at| at.timestamp());
     let sources = report.sources.iter();
-    let source = |value: fn(&crate::engine::health::SourceHealth) -> i64| {
-        sources.clone().map(move |(name, source)| (("source", name.as_str()), value(source)))
-    };
+    let source =
+        |value: fn(&SourceHealth) -> i64| sources.clone().map(move |(name, source)| (("source", name.as_str()), value(source)));
     let channels = report.channels.iter();
     let channel = |value: fn(&crate::engine::health::ChannelHealth) -> i64| {
         channels.clone().map(move |(name, channel)| (("channel", name.as_str()), value(channel)))
