@@ -14,9 +14,7 @@ use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::engine::health::SourceHealth;
 use crate::engine::{HealthReport, World};
-use crate::position::SourceName;
 
 /// What `/healthz` answers.
 #[derive(Debug, Serialize)]
@@ -25,7 +23,7 @@ struct Checkup {
     /// Why it is not, each a sentence.
     complaints: Vec<String>,
     /// Seconds since each source was last read to its end, or since the mirror began.
-    lag_seconds: BTreeMap<SourceName, i64>,
+    lag_seconds: BTreeMap<String, i64>,
     #[serde(flatten)]
     report: HealthReport,
 }
@@ -58,8 +56,7 @@ async fn healthz(State(world): State<Arc<World>>) -> Response {
     let (report, now) = (world.health.report(), (world.clock)());
     let complaints = report.complaints(now, world.config.mirror.silent_after);
     let status = if complaints.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let lag = |source: &SourceHealth| source.caught_up.or(report.since).map_or(0, |last| (now - last).num_seconds().max(0));
-    let lag_seconds = report.sources.iter().map(|(name, source)| (name.clone(), lag(source))).collect();
+    let lag_seconds = report.lag_seconds(now);
     (status, Json(Checkup { healthy: complaints.is_empty(), complaints, lag_seconds, report })).into_response()
 }
 
@@ -73,8 +70,9 @@ fn exposition(report: &HealthReport) -> String {
     let mut text = String::new();
     let at = |at: Option<DateTime<Utc>>| at.map_or(0, |at| at.timestamp());
     let sources = report.sources.iter();
-    let source =
-        |value: fn(&SourceHealth) -> i64| sources.clone().map(move |(name, source)| (("source", name.as_str()), value(source)));
+    let source = |value: fn(&crate::engine::health::SourceHealth) -> i64| {
+        sources.clone().map(move |(name, source)| (("source", name.as_str()), value(source)))
+    };
     let channels = report.channels.iter();
     let channel = |value: fn(&crate::engine::health::ChannelHealth) -> i64| {
         channels.clone().map(move |(name, channel)| (("channel", name.as_str()), value(channel)))
