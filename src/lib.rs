@@ -15,7 +15,8 @@
 //!                                                                             ▶ destination.post ──▶ ledger.record(Delivered) flushed
 //! ```
 //!
-//! - **One engine.** A backfill is *ingest to the end, then deliver to the end*; a mirror is both, for ever.
+//! - **One engine.** A backfill is *ingest to the end, then deliver to the end*; a mirror is both, for ever. What arrives live
+//!   goes before what is of the past, with the whole of its thread.
 //! - **Nothing grows with the mailbox but the ledger and the vault on disk.** Ingest is a stream, delivery walks an index
 //!   ordered by channel and date.
 //! - **A dry run is the same program stopped before the first barrier**: `plan` runs ingest over a ledger whose writes
@@ -37,6 +38,9 @@
 //! outcome is looked up at the destination by its key, under the root that it was sent under, and not before it can no longer
 //! take effect. A run is a **batch**: what it posted can be listed, and undone; a tombstone keeps it from coming back.
 //!
+//! What needs a person is said once in the operators' channel (`engine::operators`): a notice goes the way of a post, intent
+//! first, but stands in a file of its own, since the ledger is about mail alone.
+//!
 //! ## Words
 //!
 //! | word | meaning |
@@ -53,6 +57,9 @@
 //! | ledger, vault | what was seen and what was done about it; the raw messages, by digest, compressed |
 //! | audit trail, index | who decided and did what when, appended only; the same laid out to be looked up |
 //! | batch | one run, and what it posted |
+//! | live | arrived while its source was followed, by its server's date: goes before the past, and is counted by the breaker |
+//! | late | posted after newer messages of its thread, and marked so |
+//! | notice, operators | what needs a person; the people who are told |
 //!
 //! ## The rooms
 //!

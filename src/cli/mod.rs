@@ -155,10 +155,16 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// Logs go to standard error: warnings, or what `MAILFERRY_LOG` asks for. async-imap writes passwords and whole messages
+/// Logs go to standard error: warnings, or what `MAILFERRY_LOG` asks for; a line of JSON each where `MAILFERRY_LOG_FORMAT` is
+/// `json`, for collectors. async-imap writes passwords and whole messages
 /// into its own logs, so these stay shut whatever is asked.
 fn log() {
     let wanted = std::env::var("MAILFERRY_LOG").unwrap_or_else(|_| "warn".to_owned());
     let filter = EnvFilter::new(format!("{wanted},async_imap=off,imap_proto=off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    if std::env::var("MAILFERRY_LOG_FORMAT").is_ok_and(|format| format == "json") {
+        log.json().flatten_event(true).init();
+    } else {
+        log.init();
+    }
 }

@@ -103,6 +103,12 @@ pub enum Needs {
 }
 
 impl HealthReport {
+    /// Seconds since each source was last read to its end, or since the run began.
+    pub fn lag_seconds(&self, now: DateTime<Utc>) -> BTreeMap<String, i64> {
+        let lag = |source: &SourceHealth| source.caught_up.or(self.since).map_or(0, |last| (now - last).num_seconds().max(0));
+        self.sources.iter().map(|(name, source)| (name.to_string(), lag(source))).collect()
+    }
+
     /// Why it is not well, each a sentence: sources that were not read to their end for so long and do not rest, or need a
     /// person.
     pub fn complaints(&self, now: DateTime<Utc>, silent_after: Duration) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! What a monitor may ask a mirror over HTTP: `/healthz` and `/metrics`. Read-only, on an address that the configuration
 //! names, and meant for the operators' own network: it shows names of sources and channels, and no mail.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ struct Checkup {
     healthy: bool,
     /// Why it is not, each a sentence.
     complaints: Vec<String>,
+    /// Seconds since each source was last read to its end, or since the mirror began.
+    lag_seconds: BTreeMap<String, i64>,
     #[serde(flatten)]
     report: HealthReport,
 }
@@ -50,11 +53,11 @@ impl Web {
 }
 
 async fn healthz(State(world): State<Arc<World>>) -> Response {
-    let report = world.health.report();
-    let silent_after = world.config.mirror.silent_after;
-    let complaints = report.complaints((world.clock)(), silent_after);
+    let (report, now) = (world.health.report(), (world.clock)());
+    let complaints = report.complaints(now, world.config.mirror.silent_after);
     let status = if complaints.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Checkup { healthy: complaints.is_empty(), complaints, report })).into_response()
+    let lag_seconds = report.lag_seconds(now);
+    (status, Json(Checkup { healthy: complaints.is_empty(), complaints, lag_seconds, report })).into_response()
 }
 
 async fn metrics(State(world): State<Arc<World>>) -> impl IntoResponse {

@@ -1,11 +1,13 @@
 //! What has to be asked before a message is said, and an attachment carried.
 
+use std::sync::LazyLock;
+
 use mailferry::delivery::{Approval, Reason};
 use mailferry::mail::attachment::Fate;
 use mailferry::mail::authentication::MethodResult;
-use mailferry::mail::{Attachment, AuthenticationResults, Digest};
+use mailferry::mail::{Attachment, AuthenticationResults, Digest, Message};
 use mailferry::policy::gate::{Arrivals, Carriage, Case, Loops, Origin, Verdict, carriage, judge, judge_partner};
-use mailferry::policy::{Approvals, NdaRule, Rules, Trust, UnverifiedSenders};
+use mailferry::policy::{Approvals, Directory, NdaRule, Rules, Trust, UnverifiedSenders};
 
 use crate::policy::{directory, lenient, message, partner};
 
@@ -15,6 +17,13 @@ fn strict() -> Origin {
 
 fn rules(approval: Approvals, nda: NdaRule) -> Rules {
     Rules { approval, nda, max_attachment_bytes: 1000, loops: Loops::default() }
+}
+
+static LOOPS: LazyLock<Loops> = LazyLock::new(Loops::default);
+
+/// A message on its way to the first partner, with the rules for loops that hold where nothing is configured.
+fn case<'a>(message: &'a Message, origin: &'a Origin, directory: &'a Directory) -> Case<'a> {
+    Case { message, origin, partner: &directory.partners()[0], directory, loops: &LOOPS, arrivals: Arrivals::default() }
 }
 
 fn reason(verdict: Verdict) -> Option<Reason> {
@@ -50,14 +59,8 @@ fn where_an_nda_is_required_nobody_passes_without_one_trusted_or_not() {
 fn a_message_without_the_partner_s_people_is_dropped_and_no_release_helps() {
     let directory = directory();
     let message = message(&["us@ourco.example"], &["g@globex.example"], &[]);
-    let case = Case {
-        message: &message,
-        origin: &lenient(),
-        partner: &directory.partners()[0],
-        directory: &directory,
-        loops: &Loops::default(),
-        arrivals: Arrivals::default(),
-    };
+    let origin = lenient();
+    let case = case(&message, &origin, &directory);
     let Verdict::Drop(reason) = judge(&case, &["audience".into()]) else { panic!() };
     assert_eq!(reason.gate, "audience");
 }
@@ -76,14 +79,7 @@ fn doubt_about(headers: Vec<AuthenticationResults>, origin: &Origin) -> Option<R
     let directory = directory();
     let mut message = message(&["ann@mail.acme.example"], &["us@ourco.example"], &[]);
     message.authentication = headers;
-    let case = Case {
-        message: &message,
-        origin,
-        partner: &directory.partners()[0],
-        directory: &directory,
-        loops: &Loops::default(),
-        arrivals: Arrivals::default(),
-    };
+    let case = case(&message, origin, &directory);
     reason(judge(&case, &[]))
 }
 
@@ -116,14 +112,8 @@ fn a_domain_that_the_configuration_gives_to_another_vouches_for_nobody() {
     let directory = directory();
     let mut message = message(&["ann@acme.example"], &["us@ourco.example"], &[]);
     message.authentication = vec![results("mx.ourco.example", &[("dkim", "pass", "header.d", "labs.acme.example")])];
-    let case = Case {
-        message: &message,
-        origin: &strict(),
-        partner: &directory.partners()[0],
-        directory: &directory,
-        loops: &Loops::default(),
-        arrivals: Arrivals::default(),
-    };
+    let origin = strict();
+    let case = case(&message, &origin, &directory);
     assert!(reason(judge(&case, &[])).unwrap().text.contains("does not vouch that it is from ann@acme.example"));
 }
 
@@ -161,14 +151,8 @@ fn without_a_trusted_server_the_hold_says_which_key_is_missing() {
 fn a_person_can_release_an_unverified_message() {
     let directory = directory();
     let message = message(&["ann@acme.example"], &["us@ourco.example"], &[]);
-    let case = Case {
-        message: &message,
-        origin: &strict(),
-        partner: &directory.partners()[0],
-        directory: &directory,
-        loops: &Loops::default(),
-        arrivals: Arrivals::default(),
-    };
+    let origin = strict();
+    let case = case(&message, &origin, &directory);
     assert_eq!(reason(judge(&case, &[])).unwrap().gate, "authenticity");
     assert_eq!(judge(&case, &["authenticity".into()]), Verdict::Pass);
 }
@@ -185,14 +169,7 @@ fn what_we_sent_needs_no_voucher_but_only_in_the_mailbox_of_what_we_sent() {
         (&[], &sent, false),
     ] {
         let message = message(from, &["ann@acme.example"], &[]);
-        let case = Case {
-            message: &message,
-            origin,
-            partner: &directory.partners()[0],
-            directory: &directory,
-            loops: &Loops::default(),
-            arrivals: Arrivals::default(),
-        };
+        let case = case(&message, origin, &directory);
         assert_eq!(judge(&case, &[]) == Verdict::Pass, passes, "{from:?}");
     }
 }

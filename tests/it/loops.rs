@@ -1,8 +1,9 @@
 //! Mail that programs write, mail that comes in storms, mail that comes late, and live mail before that of the past.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::mirror::{Mirror, eventually, imap, posts};
@@ -56,16 +57,19 @@ fn mail_of_programs_waits_by_its_kind_and_everything_of_people_is_posted() {
     let project = Project::new(ARCHIVE);
     project.write("mail/a.mbox", mixed());
     let plan = project.run(&["plan", "--json"]).well().json();
-    insta::assert_snapshot!(counts(&plan, "held").join("\n"), @r"
-    1 loops: a delivery report (multipart/report; report-type=delivery-status): where it belongs there, run `mailferry release`
-    1 loops: a receipt (multipart/report; report-type=disposition-notification): where it belongs there, run `mailferry release`
-    1 loops: an automatic answer (Auto-Submitted: auto-replied): where it belongs there, run `mailferry release`
-    1 loops: an automatic answer (a subject that automatic answers have, and a header that agrees): where it belongs there, run `mailferry release`
-    ");
-    assert_eq!((counts(&plan, "dropped").len(), &plan["partners"]["Acme"]["post"]["messages"]), (0, &json!(7)));
+    insta::assert_snapshot!(counts(&plan, "held").join("\n"), @r#"
+    1 loops: a delivery report (multipart/report; report-type=delivery-status): where it belongs there, run `mailferry release`, or set reports = "pass" in [policy.loops]
+    1 loops: a newsletter (Precedence: bulk and List-Unsubscribe): where it belongs there, run `mailferry release`, or set newsletters = "pass" in [policy.loops]
+    1 loops: a receipt (multipart/report; report-type=disposition-notification): where it belongs there, run `mailferry release`, or set reports = "pass" in [policy.loops]
+    1 loops: an answer to an invitation (text/calendar; method=REPLY): where it belongs there, run `mailferry release`, or set invitations = "pass" in [policy.loops]
+    1 loops: an automatic answer (Auto-Submitted: auto-replied): where it belongs there, run `mailferry release`, or set answers = "pass" in [policy.loops]
+    1 loops: an automatic answer (a subject that automatic answers have, and a header that agrees): where it belongs there, run `mailferry release`, or set answers = "pass" in [policy.loops]
+    1 loops: an automatic notice (Auto-Submitted: auto-generated): where it belongs there, run `mailferry release`, or set notices = "pass" in [policy.loops]
+    "#);
+    assert_eq!((counts(&plan, "dropped").len(), &plan["partners"]["Acme"]["post"]["messages"]), (0, &json!(4)));
     project.run(&["backfill"]).well();
     let ends = |project: &Project| project.run(&["status", "--json"]).well().json()["messages_by_end"].clone();
-    assert_eq!((&ends(&project)["delivered"], &ends(&project)["held"]), (&json!(7), &json!(4)));
+    assert_eq!((&ends(&project)["delivered"], &ends(&project)["held"]), (&json!(4), &json!(7)));
     let held = project.run(&["held"]).well().stdout;
     assert!(held.contains("Auto-Submitted: auto-replied"), "{held}");
     project.run(&["release", "--all", "--by", "Bob"]).well();
@@ -75,17 +79,16 @@ fn mail_of_programs_waits_by_its_kind_and_everything_of_people_is_posted() {
 
 #[test]
 fn each_kind_is_treated_as_the_configuration_says() {
-    let rules = "[policy.loops]\nanswers = \"drop\"\nreports = \"pass\"\ninvitations = \"hold\"\nnewsletters = \"hold\"\nnotices = \"drop\"\n\
+    let rules = "[policy.loops]\nanswers = \"drop\"\nreports = \"pass\"\ninvitations = \"pass\"\nnewsletters = \"hold\"\nnotices = \"drop\"\n\
                  echoes = [\"Echo@Acme.example\"]\n";
     let project = Project::new(&format!("{ARCHIVE}{rules}"));
     let echo = mail("echo", 6, "echo@acme.example", "bob@ourco.example", None);
     project.write("mail/a.mbox", mixed() + &echo);
     let plan = project.run(&["plan", "--json"]).well().json();
-    insta::assert_snapshot!(counts(&plan, "held").join("\n"), @r"
-    1 loops: a newsletter (Precedence: bulk and List-Unsubscribe): where it belongs there, run `mailferry release`
-    1 loops: an answer to an invitation (text/calendar; method=REPLY): where it belongs there, run `mailferry release`
-    1 loops: its author is one of the echoes of [policy.loops]: it repeats what stands in a channel: where it belongs there, run `mailferry release`
-    ");
+    insta::assert_snapshot!(counts(&plan, "held").join("\n"), @r#"
+    1 loops: a newsletter (Precedence: bulk and List-Unsubscribe): where it belongs there, run `mailferry release`, or set newsletters = "pass" in [policy.loops]
+    1 loops: its author repeats what stands in a channel: where it belongs there, run `mailferry release`, or take the address out of echoes in [policy.loops]
+    "#);
     insta::assert_snapshot!(counts(&plan, "dropped").join("\n"), @r"
     1 loops: an automatic answer (Auto-Submitted: auto-replied)
     1 loops: an automatic answer (a subject that automatic answers have, and a header that agrees)
@@ -114,11 +117,14 @@ fn configure(project: &Project, from: &str, to: &str, more: &str) {
     project.write("mailferry.toml", toml.replacen(from, to, 1) + more);
 }
 
-/// The same mail as though it had just come: an mbox tells its server's date in the line above.
+/// The same mail as though it had just come, a second after the one before it: an mbox tells its server's date in the line
+/// above. Of mails of one second the order is open, and with it which of them is one too many.
 fn just_now(mail: &str) -> String {
+    static COUNT: AtomicI64 = AtomicI64::new(0);
     let (envelope, rest) = mail.split_once('\n').unwrap();
     let sender = envelope.split(' ').nth(1).unwrap();
-    format!("From {sender} {}\n{rest}", Utc::now().format("%a %b %e %H:%M:%S %Y"))
+    let at = Utc::now() - TimeDelta::minutes(20) + TimeDelta::seconds(COUNT.fetch_add(1, Ordering::Relaxed));
+    format!("From {sender} {}\n{rest}", at.format("%a %b %e %H:%M:%S %Y"))
 }
 
 fn mails(names: &str, count: u32) -> String {
@@ -137,7 +143,8 @@ fn a_storm_of_live_mail_is_held_and_what_was_there_before_is_not() {
     eventually("the source is read to its end", &mut mirror, || !status()["mirror"]["sources"]["history"]["caught_up"].is_null());
     project.write("mail/b.mbox", mails("storm", 6));
     eventually("the rest of the storm is held", &mut mirror, || status()["messages_by_end"]["held"] == json!(3));
-    assert_eq!((posts(&slack), &status()["mirror"]["channels"]["ext-acme"]["storm"]["messages"]), (13, &json!(3)));
+    eventually("what came before it is posted", &mut mirror, || posts(&slack) == 13);
+    assert_eq!(status()["mirror"]["channels"]["ext-acme"]["storm"]["messages"], json!(3));
     assert_eq!(mirror.stop().1, 0);
     let held = project.run(&["held"]).well().stdout;
     assert!(held.contains("more than 3 messages of ann@acme.example arrived within 60 minutes"), "{held}");

@@ -220,6 +220,25 @@ fn one_source_in_trouble_keeps_no_other_back_and_is_said() {
     assert_eq!(mirror.stop().1, 0);
 }
 
+#[test]
+fn logs_are_lines_of_json_for_those_who_collect_them() {
+    let slack = FakeSlack::start();
+    let lost = "kind = \"mbox\"\npath = \"nowhere/*.mbox\"";
+    let project = project(&slack, lost).env("MAILFERRY_LOG_FORMAT", "json");
+    let mut mirror = Mirror::start(&project);
+    eventually("its trouble is known", &mut mirror, || {
+        !project.run(&["status", "--json"]).well().json()["mirror"]["sources"]["history"]["trouble"].is_null()
+    });
+    let mut errors = mirror.child.as_mut().unwrap().stderr.take().unwrap();
+    assert_eq!(mirror.stop().1, 0);
+    let mut printed = String::new();
+    errors.read_to_string(&mut printed).unwrap();
+    let entries = printed.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let trouble = entries.into_iter().find(|entry| entry["source.name"] == json!("history")).unwrap_or_else(|| panic!("{printed}"));
+    assert_eq!(trouble["level"], json!("WARN"));
+    assert!(trouble["error"].as_str().unwrap().contains("nowhere"), "{trouble}");
+}
+
 /// What is answered to a GET: the status line and the rest.
 fn get(port: u16, path: &str) -> Option<(String, String)> {
     use std::io::Write as _;
@@ -249,6 +268,7 @@ fn a_monitor_sees_that_it_is_well_and_what_is_not() {
     });
     let (status, body) = get(port, "/healthz").unwrap();
     assert!(status.contains("200") && body.contains("\"healthy\":true"), "{status} {body}");
+    assert!(body.contains("\"lag_seconds\":{\"history\":"), "{body}");
     assert!(!body.contains("words of") && !body.contains("@"), "no mail: {body}");
     assert!(get(port, "/").unwrap().0.contains("404"));
     assert_eq!(mirror.stop().1, 0);

@@ -1,7 +1,8 @@
 //! Did a person write it, and is it more than people write?
 //!
-//! Nothing is dropped unless the configuration says so: a program's mail that waits can be read and let go, and what looks
-//! like one may be a person's after all. What may be a person's (a list, a ticket, an answer to an invitation) passes.
+//! What a program wrote waits, so that it can start no loop and fill no channel. Nothing is dropped unless the configuration
+//! says so: what waits can be read and let go, and what looks like a program's may be a person's after all. A list that people
+//! take part in is no program.
 
 use super::{Case, Verdict};
 use crate::delivery::Reason;
@@ -37,9 +38,9 @@ impl Default for Loops {
         Self {
             answers: Treatment::Hold,
             reports: Treatment::Hold,
-            invitations: Treatment::Pass,
-            newsletters: Treatment::Pass,
-            notices: Treatment::Pass,
+            invitations: Treatment::Hold,
+            newsletters: Treatment::Hold,
+            notices: Treatment::Hold,
             echoes: Vec::new(),
             breaker: Breaker::default(),
         }
@@ -90,7 +91,7 @@ pub(super) fn judge(case: &Case<'_>) -> Verdict {
     let is_echo = case.message.from.iter().any(|author| echoes.iter().any(|echo| echo.folded() == author.address.folded()));
     if is_echo {
         return Treatment::Hold
-            .verdict("its author is one of the echoes of [policy.loops]: it repeats what stands in a channel".into());
+            .verdict("its author repeats what stands in a channel".into(), "take the address out of echoes in [policy.loops]");
     }
     let by_program = case.message.automatic.map(|automatic| case.loops.treat(&automatic));
     by_program.filter(|verdict| *verdict != Verdict::Pass).unwrap_or_else(|| breaker.judge(case))
@@ -103,23 +104,25 @@ pub fn is_too_many(reason: &Reason) -> bool {
 
 impl Loops {
     fn treat(&self, automatic: &Automatic) -> Verdict {
-        let (treatment, what) = match automatic.kind {
-            Kind::Answer => (self.answers, "an automatic answer"),
-            Kind::DeliveryReport => (self.reports, "a delivery report"),
-            Kind::ReadReceipt => (self.reports, "a receipt"),
-            Kind::CalendarAnswer => (self.invitations, "an answer to an invitation"),
-            Kind::Newsletter => (self.newsletters, "a newsletter"),
-            Kind::Notice => (self.notices, "an automatic notice"),
+        let (treatment, what, key) = match automatic.kind {
+            Kind::Answer => (self.answers, "an automatic answer", "answers"),
+            Kind::DeliveryReport => (self.reports, "a delivery report", "reports"),
+            Kind::ReadReceipt => (self.reports, "a receipt", "reports"),
+            Kind::CalendarAnswer => (self.invitations, "an answer to an invitation", "invitations"),
+            Kind::Newsletter => (self.newsletters, "a newsletter", "newsletters"),
+            Kind::Notice => (self.notices, "an automatic notice", "notices"),
         };
-        treatment.verdict(format!("{what} ({})", automatic.sign))
+        treatment.verdict(format!("{what} ({})", automatic.sign), &format!("set {key} = \"pass\" in [policy.loops]"))
     }
 }
 
 impl Treatment {
-    fn verdict(self, why: String) -> Verdict {
+    fn verdict(self, why: String, way_out: &str) -> Verdict {
         match self {
             Self::Pass => Verdict::Pass,
-            Self::Hold => Verdict::Hold(Reason::new(NAME, format!("{why}: where it belongs there, run `mailferry release`"))),
+            Self::Hold => {
+                Verdict::Hold(Reason::new(NAME, format!("{why}: where it belongs there, run `mailferry release`, or {way_out}")))
+            }
             Self::Drop => Verdict::Drop(Reason::new(NAME, why)),
         }
     }

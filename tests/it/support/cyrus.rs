@@ -5,14 +5,14 @@ use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
 use super::dovecot::{Marked, free_port, greets, make_certificate};
-use super::mail_server::{Client, MailServer};
+use super::mail_server::{Client, MailServer, end_politely};
 use super::unpacked::{library_with, program, root};
 
 /// `mail` of Debian, which is always there: Cyrus does not run as root.
@@ -51,12 +51,7 @@ impl Cyrus {
 
     fn end(&mut self) {
         // SIGTERM, which the master hands on to its process group: one of its own.
-        let told = Command::new("kill").arg(self.process.id().to_string()).status();
-        if told.is_ok_and(|status| status.success()) {
-            self.process.wait().ok();
-        } else {
-            self.process.kill().ok();
-        }
+        end_politely(&mut self.process);
     }
 
     fn wait_until_it_greets(&mut self) {

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use mailferry::mail::id::Digest;
 use tempfile::TempDir;
 
+use super::mail_server::end_politely;
+
 const DOVECOT: &str = "/usr/sbin/dovecot";
 
 /// The owner of all mail; the user need not exist.
@@ -73,12 +75,7 @@ impl Dovecot {
 
     fn end(&mut self) {
         // SIGTERM, as the master has to end its children; `Child::kill` would leave them behind.
-        let told = Command::new("kill").arg(self.process.id().to_string()).status();
-        if told.is_ok_and(|status| status.success()) {
-            self.process.wait().ok();
-        } else {
-            self.process.kill().ok();
-        }
+        end_politely(&mut self.process);
     }
 
     pub(crate) fn certificate(&self) -> PathBuf {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use mailferry::mail::id::Digest;
@@ -75,6 +76,16 @@ impl MailServer for Dovecot {
     /// Flags stand in the names of files, and which letter a keyword has in a file of its own.
     fn is_kept(&self, file: &Path) -> bool {
         is_message(file) || file.ends_with("dovecot-keywords")
+    }
+}
+
+/// Ends a server by SIGTERM, and waits for it.
+pub(super) fn end_politely(process: &mut Child) {
+    let told = Command::new("kill").arg(process.id().to_string()).status();
+    if told.is_ok_and(|status| status.success()) {
+        process.wait().ok();
+    } else {
+        process.kill().ok();
     }
 }
 
