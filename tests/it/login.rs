@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::mirror::{Mirror, eventually, posts, told};
 use crate::support::authority::{Authority, Decision};
-use crate::support::dovecot::{Dovecot, Marked};
+use crate::support::dovecot::{Dovecot, Marked, free_port};
 use crate::support::ferry;
 use crate::support::project::{Project, Ran, mail};
 use crate::support::slack::FakeSlack;
@@ -307,7 +307,7 @@ fn tokens_that_live_for_seconds_are_replaced_before_their_end() {
 
 #[test]
 fn a_mirror_whose_login_was_revoked_says_so_once_and_takes_the_new_one_up_by_itself() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let watched = format!("[mirror]\nlisten = \"127.0.0.1:{port}\"\noperators = {{ channel = \"mailferry-ops\" }}");
     let mut world = World::start(&watched);
     world.log_in().well();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::dovecot::Dovecot;
+use crate::support::dovecot::{Dovecot, free_port};
 use crate::support::ferry::{MBOX, assert_each_stands_once, project, threads};
 use crate::support::project::{ARCHIVE, Project, mail};
 use crate::support::slack::{FakeSlack, Fault, When};
@@ -253,7 +253,7 @@ fn get(port: u16, path: &str) -> Option<(String, String)> {
 #[test]
 fn a_monitor_sees_that_it_is_well_and_what_is_not() {
     let slack = FakeSlack::start();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let watched = |more: &str| format!("{MBOX}\n{more}[mirror]\nlisten = \"127.0.0.1:{port}\"\nsilent_after_seconds = 10\n");
     let project_of = |more: &str| {
         let project = project(&slack, &watched(more));
