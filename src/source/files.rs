@@ -64,6 +64,14 @@ pub struct Mailbox {
     pub(super) files: Vec<PathBuf>,
 }
 
+impl Mailbox {
+    /// A mailbox for each file of a directory that is taken for one, as where one file holds many messages.
+    pub(super) fn for_each_file(directory: Directory, takes: impl Fn(Layout, &Path) -> bool) -> Vec<Self> {
+        let files = directory.files.into_iter().filter(|file| takes(directory.layout, file));
+        files.map(|path| Self { path, files: Vec::new() }).collect()
+    }
+}
+
 /// A mailbox, and who comes to read it.
 pub struct Visit<'a> {
     pub(super) source: &'a Files,

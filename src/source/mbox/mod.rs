@@ -35,9 +35,7 @@ impl Kind for Mbox {
     const NAMES: Names = Names::Files;
 
     fn mailboxes(directory: Directory) -> Vec<Mailbox> {
-        let layout = directory.layout;
-        let files = directory.files.into_iter().filter(|file| takes(layout, file));
-        files.map(|path| Mailbox { path, files: Vec::new() }).collect()
+        Mailbox::for_each_file(directory, takes)
     }
 
     fn survey(directory: &Directory, survey: &mut Survey<'_>) {
